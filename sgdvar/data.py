@@ -1,0 +1,174 @@
+"""Where examples come from: a finite data set, or a Gaussian population."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sgdvar.sampling import IID, Sampling, WithoutReplacement
+from sgdvar.scalars import Array, Kind, join_kinds, parse_array
+
+__all__ = ["Data", "Dataset", "GaussianPopulation"]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    r"""A finite data set of n examples (x_i, y_i).
+
+    Numbers decide exactness: ints, Fractions and SymPy numbers are exact, SymPy symbols stay symbols, and floats take
+    a float64 path whose results say ``is_exact = False``.
+
+    Attributes:
+        X: Inputs, shape (n, p), read-only.
+        y: Targets, shape (n,) or (n, q), read-only.
+        kind: "integer", "rational", "symbolic" or "float".
+
+    Raises:
+        TypeError: Entries that are not numbers.
+        ValueError: Empty, ragged or non-finite data, or X and y of different length.
+        NotExactError: Floats mixed with Fractions or symbols.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> sv.Dataset([[1, 0], [1, 2], [0, 1]], [1, 0, 2])
+        Dataset(n=3, p=2, integer)
+    """
+
+    X: Array
+    y: Array
+    kind: Kind = field(init=False)
+
+    def __post_init__(self) -> None:
+        X, x_kind = parse_array(self.X, "X")
+        y, y_kind = parse_array(self.y, "y")
+        if X.ndim != 2:
+            raise ValueError(f"X must have shape (n, p), got shape {X.shape}")
+        if y.ndim not in (1, 2):
+            raise ValueError(f"y must have shape (n,) or (n, q), got shape {y.shape}")
+        if len(X) != len(y):
+            raise ValueError(f"X and y must have the same number of examples, got {len(X)} and {len(y)}")
+        object.__setattr__(self, "X", X)
+        object.__setattr__(self, "y", y)
+        object.__setattr__(self, "kind", join_kinds([x_kind, y_kind], "X and y"))
+
+    @property
+    def size(self) -> int:
+        """The number of examples n."""
+        return len(self.X)
+
+    @property
+    def inputs(self) -> int:
+        """The number of features p."""
+        return int(self.X.shape[1])
+
+    @property
+    def outputs(self) -> int | None:
+        """The number of outputs q; None for y of shape (n,)."""
+        return None if self.y.ndim == 1 else int(self.y.shape[1])
+
+    @property
+    def default_sampling(self) -> Sampling:
+        """Without replacement."""
+        return WithoutReplacement()
+
+    def numbers(self) -> tuple[Array, ...]:
+        """All arrays of numbers that the data is made of."""
+        return self.X, self.y
+
+    def __repr__(self) -> str:
+        return f"Dataset(n={self.size}, p={self.inputs}{_outputs_text(self.outputs)}, {self.kind})"
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianPopulation:
+    r"""A Gaussian population with a linear teacher.
+
+    .. math:: x = C \xi, \qquad y = W^* x + D \zeta, \qquad \xi \sim N(0, I_r),\ \zeta \sim N(0, I_s)
+        \text{ independent}
+
+    so that x has covariance :math:`C C^\top` and the label noise :math:`D D^\top`.
+
+    Attributes:
+        teacher: :math:`W^*`, shape (q, p), or (p,) for a single output with weights of shape (p,).
+        input_factor: C, shape (p, r); None for the identity.
+        noise_factor: D, shape (q, s), or a number for a single output; None for no label noise.
+        kind: "integer", "rational", "symbolic" or "float".
+
+    Raises:
+        TypeError: Entries that are not numbers.
+        ValueError: Shapes that do not fit, empty, ragged or non-finite arrays.
+        NotExactError: Floats mixed with Fractions or symbols.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> sv.GaussianPopulation(teacher=[1, -2], noise_factor=1)
+        GaussianPopulation(p=2, integer)
+    """
+
+    teacher: Array
+    input_factor: Array | None = None
+    noise_factor: Any = None
+    kind: Kind = field(init=False)
+
+    def __post_init__(self) -> None:
+        teacher, teacher_kind = parse_array(self.teacher, "teacher")
+        if teacher.ndim not in (1, 2):
+            raise ValueError(f"teacher must have shape (p,) or (q, p), got shape {teacher.shape}")
+        p, q = int(teacher.shape[-1]), 1 if teacher.ndim == 1 else int(teacher.shape[0])
+        kinds = [teacher_kind]
+        object.__setattr__(self, "teacher", teacher)
+        if self.input_factor is not None:
+            factor, factor_kind = parse_array(self.input_factor, "input_factor")
+            if factor.ndim != 2 or len(factor) != p:
+                raise ValueError(f"input_factor must have shape (p, r) with p = {p}, got shape {factor.shape}")
+            kinds.append(factor_kind)
+            object.__setattr__(self, "input_factor", factor)
+        if self.noise_factor is not None:
+            noise, noise_kind = parse_array(self.noise_factor, "noise_factor")
+            if noise.ndim == 0 and q == 1:
+                noise = noise.reshape(1, 1)
+            if noise.ndim != 2 or len(noise) != q:
+                raise ValueError(f"noise_factor must have shape (q, s) with q = {q}, got shape {noise.shape}")
+            kinds.append(noise_kind)
+            object.__setattr__(self, "noise_factor", noise)
+        object.__setattr__(self, "kind", join_kinds(kinds, "teacher, input_factor and noise_factor"))
+
+    @property
+    def size(self) -> None:
+        """None: a population has no number of examples."""
+        return None
+
+    @property
+    def inputs(self) -> int:
+        """The number of features p."""
+        return int(self.teacher.shape[-1])
+
+    @property
+    def outputs(self) -> int | None:
+        """The number of outputs q; None for a teacher of shape (p,)."""
+        return None if self.teacher.ndim == 1 else int(self.teacher.shape[0])
+
+    @property
+    def default_sampling(self) -> Sampling:
+        """Independent draws."""
+        return IID()
+
+    def numbers(self) -> tuple[Array, Array, Array]:
+        """All arrays that define the population: teacher (q, p), input factor (p, r) and noise factor (q, s)."""
+        teacher = np.atleast_2d(self.teacher)
+        q, p = teacher.shape
+        factor = np.eye(p, dtype=np.int64) if self.input_factor is None else self.input_factor
+        noise = np.zeros((q, 1), dtype=np.int64) if self.noise_factor is None else self.noise_factor
+        return teacher, factor, noise
+
+    def __repr__(self) -> str:
+        return f"GaussianPopulation(p={self.inputs}{_outputs_text(self.outputs)}, {self.kind})"
+
+
+Data = Dataset | GaussianPopulation
+
+
+def _outputs_text(outputs: int | None) -> str:
+    return "" if outputs is None else f", q={outputs}"

@@ -1,0 +1,258 @@
+"""BatchPolynomial: a polynomial in the variance factor c(b), hence in 1/b, that knows for which b it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import fmpq, fmpq_poly
+
+from sgdvar.sampling import BatchDesign
+from sgdvar.scalars import Kind, Scalar, join_kinds, parse_scalar
+
+__all__ = ["BatchPolynomial"]
+
+_LONGEST_FRACTION = 24  # characters; a longer coefficient is printed as a decimal
+
+
+@dataclass(frozen=True)
+class BatchPolynomial:
+    r"""A polynomial in 1/b, stored in powers of the variance factor c(b).
+
+    .. math:: V(b) = \sum_k a_k\, c(b)^k = \sum_k v_k\, b^{-k}
+
+    with :math:`c(b) = 1/b` for independent draws and :math:`(n-b)/(b(n-1))` without replacement. Stored in powers of
+    c(b), variances have non-negative coefficients, so that nothing cancels in floats near b = n.
+
+    Two polynomials are equal if they have the same design and the same coefficients. ``+``, ``-`` and ``*`` combine
+    polynomials of one design, and polynomials with numbers.
+
+    Attributes:
+        design: How batches are drawn, which fixes c(b) and the valid b.
+        c_coefficients: :math:`a_0, a_1, \dots`: Fractions, expanded SymPy expressions, or floats; no trailing zeros.
+
+    Raises:
+        ValueError: No coefficients.
+        NotExactError: Coefficients mix floats with Fractions or symbols.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> V = sv.BatchPolynomial(sv.BatchDesign(sv.WithReplacement(), 4), (0, 3, 1))
+        >>> V(2), V.degree, V.coefficients
+        (Fraction(7, 4), 2, (Fraction(0, 1), Fraction(3, 1), Fraction(1, 1)))
+    """
+
+    design: BatchDesign
+    c_coefficients: tuple[Scalar, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.c_coefficients) == 0:
+            raise ValueError("c_coefficients must not be empty; the zero polynomial is (0,)")
+        parsed = [parse_scalar(value, "c_coefficients") for value in self.c_coefficients]
+        kind = join_kinds((entry_kind for _, entry_kind in parsed), "c_coefficients")
+        coefficients = _trimmed(_as_kind([value for value, _ in parsed], kind))
+        if self.design.factor_line == (0, 0):  # n = 1: c(1) = 0, and b = 1 is all there is
+            coefficients = coefficients[:1]
+        object.__setattr__(self, "c_coefficients", coefficients)
+
+    @property
+    def _kind(self) -> Kind:
+        first = self.c_coefficients[0]
+        return "float" if isinstance(first, float) else "rational" if isinstance(first, Fraction) else "symbolic"
+
+    @property
+    def is_exact(self) -> bool:
+        """True for rational and symbolic coefficients, False for floats."""
+        return self._kind != "float"
+
+    @property
+    def is_symbolic(self) -> bool:
+        """Whether a coefficient contains a symbol."""
+        return self._kind == "symbolic"
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether every coefficient is 0."""
+        return len(self.c_coefficients) == 1 and self.c_coefficients[0] == 0
+
+    @property
+    def degree(self) -> int:
+        """The degree in 1/b, which is the degree in c(b); 0 for constants, zero included."""
+        return len(self.c_coefficients) - 1
+
+    @property
+    def coefficients(self) -> tuple[Scalar, ...]:
+        """The coefficients in powers of 1/b: ``coefficients[k]`` multiplies ``b**-k``.
+
+        In floats without replacement these alternate in sign and cancel near b = n; ``c_coefficients`` do not.
+        """
+        intercept, slope = self.design.factor_line
+        if self._kind == "rational":
+            line = fmpq_poly([_fmpq(intercept), _fmpq(slope)])
+            composed = fmpq_poly([_fmpq(a) for a in self.c_coefficients])(line)
+            return tuple(_fraction(value) for value in composed.coeffs()) or (Fraction(0),)
+        if self._kind == "float":
+            floats = np.polynomial.Polynomial([float(intercept), float(slope)])
+            return _trimmed(np.polynomial.Polynomial(self.c_coefficients)(floats).coef.tolist())
+        from sympy import Dummy, Poly, Rational
+
+        u = Dummy("u")
+        c = Rational(intercept.numerator, intercept.denominator) + Rational(slope.numerator, slope.denominator) * u
+        return _trimmed([value.expand() for value in reversed(Poly(self.as_c_expr(c), u).all_coeffs())])
+
+    def __call__(self, batch_size: Any) -> Any:
+        """The value at one batch size, or an array of values at an array of batch sizes.
+
+        Args:
+            batch_size: An integer that the design allows, or an array-like of them.
+
+        Returns:
+            A Fraction, an expanded SymPy expression or a float; an array of them for an array.
+
+        Raises:
+            TypeError: Not an integer, or a bool.
+            ValueError: Outside the design's range.
+        """
+        if np.ndim(batch_size) == 0:
+            return self._at_factor(self.design.variance_factor(batch_size))
+        values = [self(b) for b in np.asarray(batch_size).ravel().tolist()]
+        result = np.empty(len(values), dtype=object if self.is_exact else np.float64)
+        result[:] = values
+        return result.reshape(np.shape(batch_size))
+
+    def _at_factor(self, c: Fraction) -> Any:
+        if self._kind == "float":
+            return float(np.polynomial.polynomial.polyval(float(c), self.c_coefficients))
+        if self._kind == "rational":
+            return _fraction(fmpq_poly([_fmpq(a) for a in self.c_coefficients])(_fmpq(c)))
+        from sympy import Rational, expand
+
+        factor = Rational(c.numerator, c.denominator)
+        return expand(sum(a * factor**k for k, a in enumerate(self.c_coefficients)))
+
+    def as_expr(self, b: Any = None) -> Any:
+        """The SymPy expression in 1/b.
+
+        Args:
+            b: A SymPy symbol or expression; a positive integer symbol ``b`` if omitted.
+        """
+        import sympy
+
+        b = sympy.Symbol("b", integer=True, positive=True) if b is None else sympy.sympify(b)
+        return sum((sympy.sympify(v) * b**-k for k, v in enumerate(self.coefficients)), sympy.Integer(0))
+
+    def as_c_expr(self, c: Any = None) -> Any:
+        """The SymPy expression in the variance factor c.
+
+        Args:
+            c: A SymPy symbol or expression; a non-negative symbol ``c`` if omitted.
+        """
+        import sympy
+
+        c = sympy.Symbol("c", nonnegative=True) if c is None else sympy.sympify(c)
+        return sum((sympy.sympify(a) * c**k for k, a in enumerate(self.c_coefficients)), sympy.Integer(0))
+
+    def __add__(self, other: Any) -> BatchPolynomial:
+        return self._combine(other, 1)
+
+    def __sub__(self, other: Any) -> BatchPolynomial:
+        return self._combine(other, -1)
+
+    def __neg__(self) -> BatchPolynomial:
+        return self * -1
+
+    def __mul__(self, other: Any) -> BatchPolynomial:
+        factors = self._operand(other)
+        size = len(self.c_coefficients) + len(factors) - 1
+        product: list[Any] = [0] * size
+        for j, left in enumerate(self.c_coefficients):
+            for k, right in enumerate(factors):
+                product[j + k] += left * right
+        return BatchPolynomial(self.design, tuple(product))
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __rsub__(self, other: Any) -> BatchPolynomial:
+        return -self + other
+
+    def _combine(self, other: Any, sign: int) -> BatchPolynomial:
+        addends = self._operand(other)
+        total: list[Any] = [0] * max(len(self.c_coefficients), len(addends))
+        for k, value in enumerate(self.c_coefficients):
+            total[k] += value
+        for k, value in enumerate(addends):
+            total[k] += sign * value
+        return BatchPolynomial(self.design, tuple(total))
+
+    def _operand(self, other: Any) -> tuple[Scalar, ...]:
+        if isinstance(other, BatchPolynomial):
+            if other.design != self.design:
+                raise ValueError(f"polynomials must share one design, got {self.design} and {other.design}")
+            values, kind = other.c_coefficients, other._kind
+        else:
+            value, kind = parse_scalar(other, "other")
+            values = (value,)
+        return tuple(_as_kind(values, join_kinds([self._kind, kind], "polynomials that are combined")))
+
+    def __str__(self) -> str:
+        terms = [
+            _text(a) + ("" if k == 0 else " c" if k == 1 else f" c^{k}")
+            for k, a in enumerate(self.c_coefficients)
+            if a != 0
+        ]
+        n = self.design.max_batch_size
+        factor = "1/b, b >= 1" if n is None else f"(n - b)/(b (n - 1)), n = {n}, 1 <= b <= n"
+        return f"{' + '.join(terms) or '0'}, where c = {factor}"
+
+    def _repr_latex_(self) -> str:
+        import sympy
+
+        c = sympy.Symbol("c")
+        n = self.design.max_batch_size
+        factor = r"\tfrac{1}{b}" if n is None else rf"\tfrac{{{n}-b}}{{{n - 1}\,b}}"
+        short = [
+            sympy.sympify(a)
+            if len(str(a)) <= _LONGEST_FRACTION
+            else sympy.Float(float(a), 6)
+            if not self.is_symbolic
+            else a
+            for a in self.c_coefficients
+        ]
+        terms = [sympy.latex(a * c**k) for k, a in enumerate(short) if a != 0]
+        return rf"${' + '.join(terms) or '0'},\quad c = {factor}$"
+
+
+def _fmpq(value: Fraction) -> fmpq:
+    return fmpq(value.numerator, value.denominator)
+
+
+def _fraction(value: Any) -> Fraction:
+    return Fraction(int(value.p), int(value.q))
+
+
+def _as_kind(values: Sequence[Any], kind: Kind) -> list[Any]:
+    if kind == "float":
+        return [float(value) for value in values]
+    if kind == "symbolic":
+        from sympy import sympify
+
+        return [sympify(value) for value in values]
+    return [Fraction(value) for value in values]
+
+
+def _trimmed(values: Sequence[Any]) -> tuple[Any, ...]:
+    size = len(values)
+    while size > 1 and values[size - 1] == 0:
+        size -= 1
+    return tuple(values[:size])
+
+
+def _text(value: Any) -> str:
+    text = str(value)
+    if isinstance(value, Fraction) and len(text) > _LONGEST_FRACTION:
+        return f"{float(value):.12g}"
+    return f"({text})" if " " in text else text

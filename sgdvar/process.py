@@ -1,0 +1,145 @@
+"""SGD: a problem, a fixed start, step sizes and a sampling design: the one object that every engine takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sgdvar.problems import LinearRegression
+from sgdvar.sampling import BatchDesign, Sampling
+from sgdvar.scalars import Array, Kind, Scalar, check_count, join_kinds, parse_array
+
+__all__ = ["SGD"]
+
+
+@dataclass(frozen=True, eq=False)
+class SGD:
+    r"""Mini-batch stochastic gradient descent from fixed weights, for every batch size at once.
+
+    .. math:: w_{t+1} = w_t - \alpha_t g_t, \qquad g_t = \frac1b \sum_{i \in B_t} \nabla \ell_i(w_t)
+
+    Batches :math:`B_t` are drawn afresh and independently at every step. The batch size is no part of the process:
+    every engine answers for all b, or takes ``batch_size``.
+
+    Attributes:
+        problem: The loss.
+        start: The fixed weights :math:`w_0`, in the shape ``problem.weight_shape``.
+        step_size: :math:`\alpha`, one number of either sign for every step, or a sequence
+            :math:`\alpha_0, \alpha_1, \dots` (step t needs :math:`\alpha_0 \dots \alpha_{t-1}`).
+        sampling: How batches are drawn; by default without replacement from finite data, i.i.d. from a population.
+        kind: "integer", "rational", "symbolic" or "float": the numbers that results are made of.
+
+    Raises:
+        TypeError: An argument of the wrong type.
+        ValueError: Weights of the wrong shape, non-finite numbers, or a sampling that does not fit the data.
+        NotExactError: Floats mixed with Fractions or symbols.
+
+    Examples:
+        >>> from fractions import Fraction
+        >>> import sgdvar as sv
+        >>> data = sv.Dataset([[1, 0], [1, 2], [0, 1]], [1, 0, 2])
+        >>> sgd = sv.SGD(sv.LinearRegression(data), start=[0, 0], step_size=Fraction(1, 2))
+        >>> sgd
+        SGD(LinearRegression, Dataset(n=3, p=2, integer), without replacement from n = 3, rational)
+    """
+
+    problem: LinearRegression
+    start: Array
+    step_size: Any
+    sampling: Sampling | None = None
+    kind: Kind = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.problem, LinearRegression):
+            raise TypeError(
+                f"problem must be a LinearRegression, got {type(self.problem).__name__}; write LinearRegression(data)"
+            )
+        start, start_kind = parse_array(self.start, "start")
+        shape = self.problem.weight_shape
+        if start.shape != shape:
+            raise ValueError(f"start must have the shape of the weights, {shape}, got {start.shape}")
+        steps, step_kind = parse_array(self.step_size, "step_size")
+        if steps.ndim > 1:
+            raise ValueError(f"step_size must be one number or a sequence of numbers, got shape {steps.shape}")
+        object.__setattr__(self, "start", start)
+        object.__setattr__(self, "step_size", steps if steps.ndim else steps.tolist())
+        if self.sampling is None:
+            object.__setattr__(self, "sampling", self.problem.data.default_sampling)
+        _ = self.design  # raises where the sampling does not fit the data
+        object.__setattr__(
+            self, "kind", join_kinds([self.problem.kind, start_kind, step_kind], "data, start and step_size")
+        )
+
+    @property
+    def design(self) -> BatchDesign:
+        """The sampling design on this data: c(b) and the valid batch sizes."""
+        assert self.sampling is not None
+        return BatchDesign(self.sampling, self.problem.data.size)
+
+    @property
+    def has_constant_step_size(self) -> bool:
+        """Whether one step size serves every step."""
+        return np.ndim(self.step_size) == 0
+
+    def numbers(self) -> tuple[Any, ...]:
+        """All arrays and single numbers that the process is made of."""
+        return (*self.problem.data.numbers(), self.problem.weight_decay, self.start, self.step_size)
+
+    def check_step(self, step: object) -> int:
+        r"""``step`` as an int t >= 0 for which :math:`\alpha_0, \dots, \alpha_{t-1}` are given.
+
+        Raises:
+            TypeError: Not an integer, or a bool.
+            ValueError: Negative, or more steps than step sizes.
+        """
+        t = check_count(step, "step")
+        if not self.has_constant_step_size and t > len(self.step_size):
+            raise ValueError(
+                f"step_size must give alpha_0, ..., alpha_(t-1) for step t, got {len(self.step_size)} step sizes "
+                f"for step {t}"
+            )
+        return t
+
+    def check_matrix(self, matrix: Any) -> tuple[Array | None, Kind]:
+        """The rows of A as an (m, d) array with d the number of weights, and the kind of results that use it.
+
+        Args:
+            matrix: A, shape (m, d), or (d,) for one row; it acts on the gradient flattened row by row. None for the
+                identity.
+
+        Returns:
+            The array and the joined kind; (None, ``self.kind``) for None.
+
+        Raises:
+            TypeError: Entries that are not numbers.
+            ValueError: The wrong shape, or non-finite numbers.
+            NotExactError: Floats mixed with Fractions or symbols.
+        """
+        if matrix is None:
+            return None, self.kind
+        rows, matrix_kind = parse_array(matrix, "matrix")
+        d = int(self.start.size)
+        if rows.ndim not in (1, 2) or rows.shape[-1] != d:
+            raise ValueError(f"matrix must have shape (m, d) with d = {d}, the number of weights, got {rows.shape}")
+        return np.atleast_2d(rows), join_kinds([self.kind, matrix_kind], "matrix and the rest of the problem")
+
+    def check_layer(self, layer: object) -> None:
+        """Checks that ``layer`` names a layer: None for all weights, or 1, the only layer of linear regression.
+
+        Raises:
+            TypeError: Not an integer, or a bool.
+            ValueError: There is no such layer.
+        """
+        if layer is not None and check_count(layer, "layer", least=1) > 1:
+            raise ValueError(f"layer must be None or 1, the only layer of linear regression, got {layer}")
+
+    def step_sizes(self, count: int) -> list[Scalar]:
+        r"""The list :math:`\alpha_0, \dots, \alpha_{\text{count}-1}`."""
+        if self.has_constant_step_size:
+            return [self.step_size] * count
+        return list(self.step_size[:count])
+
+    def __repr__(self) -> str:
+        return f"SGD({type(self.problem).__name__}, {self.problem.data}, {self.design}, {self.kind})"

@@ -1,0 +1,243 @@
+"""Numbers as users give them: integers, rationals, symbolic expressions and floats, and which of them may meet.
+
+The four kinds join as follows: integers join every other kind, rationals join symbolic expressions, and floats join
+nothing but integers, so that no exact result is ever contaminated by rounding without a word.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import sys
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from sgdvar.errors import NotExactError
+
+__all__ = ["Array", "Kind", "Scalar", "check_count", "join_kinds", "parse_array", "parse_scalar", "rationalize"]
+
+Kind: TypeAlias = Literal["integer", "rational", "symbolic", "float"]
+Array: TypeAlias = npt.NDArray[Any]
+Scalar: TypeAlias = Any
+"""A Fraction, a SymPy expression or a float: what an entry of a result may be."""
+
+
+def join_kinds(kinds: Iterable[Kind], what: str) -> Kind:
+    """The kind in which numbers of all these kinds can be combined.
+
+    Args:
+        kinds: Kinds to combine.
+        what: Names the arguments, for the error message.
+
+    Raises:
+        NotExactError: Floats meet rationals or symbols.
+    """
+    found = set(kinds)
+    exact = found & {"rational", "symbolic"}
+    if "float" in found and exact:
+        raise NotExactError(
+            f"{what} must be all exact or all floats, got floats mixed with "
+            f"{'symbols' if 'symbolic' in exact else 'Fractions'}; write 0.1 as Fraction(1, 10), or convert floats on "
+            "purpose with sgdvar.rationalize"
+        )
+    if "float" in found:
+        return "float"
+    if "symbolic" in found:
+        return "symbolic"
+    return "rational" if "rational" in found else "integer"
+
+
+def _is_sympy(value: object) -> bool:
+    """Whether ``value`` is a SymPy object, without importing SymPy when nobody has."""
+    sympy = sys.modules.get("sympy")
+    return sympy is not None and isinstance(value, sympy.Basic)
+
+
+def _parse_sympy(value: Any, name: str) -> tuple[Any, Kind]:
+    if value.is_Integer:
+        return int(value), "integer"
+    if value.is_Rational:
+        return Fraction(int(value.p), int(value.q)), "rational"
+    if value.is_Float:
+        return float(value), "float"
+    import sympy
+
+    if not value.free_symbols or not value.is_polynomial(*value.free_symbols):
+        raise ValueError(
+            f"{name} must hold rational numbers, or polynomials in symbols with rational coefficients, got {value}; "
+            "introduce a symbol for what is neither"
+        )
+    if any(isinstance(atom, sympy.Float) for atom in value.atoms(sympy.Number)):
+        raise NotExactError(f"{name} must not mix symbols with floats, got {value}; write 0.1 as Rational(1, 10)")
+    irrational = [c for c in sympy.Poly(value, *value.free_symbols).coeffs() if not c.is_Rational]
+    if irrational:
+        raise ValueError(
+            f"{name} must hold polynomials with rational coefficients, got the coefficient {irrational[0]} in {value}; "
+            "introduce a symbol for it"
+        )
+    expanded = sympy.expand(value)
+    return (expanded, "symbolic") if expanded.free_symbols else _parse_sympy(expanded, name)
+
+
+def parse_scalar(value: Any, name: str) -> tuple[Any, Kind]:
+    """One number in canonical form (int, Fraction, expanded SymPy expression or float) and its kind.
+
+    Raises:
+        TypeError: Not a number.
+        ValueError: NaN, infinite, or an expression that is no polynomial with rational coefficients.
+    """
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must hold numbers, got the bool {value}; write 0 or 1")
+    if isinstance(value, numbers.Integral):
+        return int(value), "integer"
+    if isinstance(value, numbers.Rational):
+        return Fraction(int(value.numerator), int(value.denominator)), "rational"
+    if isinstance(value, numbers.Real):
+        number = float(value)
+        if not math.isfinite(number):
+            raise ValueError(f"{name} must be finite, got {number}")
+        return number, "float"
+    if _is_sympy(value):
+        return _parse_sympy(value, name)
+    raise TypeError(
+        f"{name} must hold ints, Fractions, SymPy numbers or symbols, or floats, got {value!r} of type "
+        f"{type(value).__name__}"
+    )
+
+
+def _frozen(array: Array) -> Array:
+    array.setflags(write=False)
+    return array
+
+
+def parse_array(values: Any, name: str) -> tuple[Array, Kind]:
+    """An array of numbers in canonical form, and its kind.
+
+    Args:
+        values: Nested sequences, or an array.
+        name: The argument's name, for error messages.
+
+    Returns:
+        A read-only copy: float64 for floats, int64 or Python ints for integers, Fractions (all entries) for rationals,
+        SymPy expressions (all entries) for symbols; with the kind.
+
+    Raises:
+        TypeError: An entry is not a number.
+        ValueError: Ragged, empty, or not finite.
+        NotExactError: Floats mixed with Fractions or symbols.
+    """
+    if hasattr(values, "__array__"):
+        values = np.asarray(values)
+    if not isinstance(values, np.ndarray):
+        shape = _shape_of(values, name)
+        flat = _flatten(values, len(shape))
+        array = np.empty(shape, dtype=object)
+        for index, entry in zip(np.ndindex(*shape), flat, strict=True):
+            array[index] = entry
+    else:
+        array = values
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
+    if array.dtype.kind == "f":
+        floats = np.array(array, dtype=np.float64, order="C")
+        if not np.isfinite(floats).all():
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(floats))[0])
+            raise ValueError(f"{name} must be finite, got {floats[where]} at index {where}")
+        return _frozen(floats), "float"
+    if array.dtype.kind in "iu" and (array.dtype.kind == "i" or int(array.max()) < 2**63):
+        return _frozen(np.array(array, dtype=np.int64, order="C")), "integer"
+    if array.dtype.kind not in "Ou":
+        raise TypeError(
+            f"{name} must hold ints, Fractions, SymPy numbers or symbols, or floats, got an array of {array.dtype}"
+            + ("; write array.astype(int)" if array.dtype.kind == "b" else "")
+        )
+    parsed = [parse_scalar(entry, name) for entry in array.ravel().tolist()]
+    kind = join_kinds((entry_kind for _, entry_kind in parsed), f"the entries of {name}")
+    return _frozen(_collect([entry for entry, _ in parsed], kind).reshape(array.shape)), kind
+
+
+def _shape_of(values: Any, name: str) -> tuple[int, ...]:
+    if isinstance(values, np.ndarray):
+        return values.shape
+    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
+        return ()
+    if len(values) == 0:
+        return (0,)
+    inner = {_shape_of(value, name) for value in values}
+    if len(inner) > 1:
+        raise ValueError(f"{name} must be rectangular, got rows of different lengths")
+    return (len(values), *inner.pop())
+
+
+def _flatten(values: Any, depth: int) -> list[Any]:
+    if depth == 0:
+        return [values]
+    return [entry for value in values for entry in _flatten(value, depth - 1)]
+
+
+def _collect(entries: list[Any], kind: Kind) -> Array:
+    if kind == "float":
+        return np.array(entries, dtype=np.float64)
+    if kind == "integer" and all(-(2**63) <= entry < 2**63 for entry in entries):
+        return np.array(entries, dtype=np.int64)
+    array = np.empty(len(entries), dtype=object)
+    if kind == "rational":
+        array[:] = [Fraction(entry) for entry in entries]
+    elif kind == "symbolic":
+        import sympy
+
+        array[:] = [sympy.sympify(entry) for entry in entries]
+    else:
+        array[:] = entries
+    return array
+
+
+def check_count(value: Any, name: str, *, least: int = 0) -> int:
+    """``value`` as an int that is at least ``least``.
+
+    Raises:
+        TypeError: Not an integer, or a bool.
+        ValueError: Too small.
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    return int(value)
+
+
+def rationalize(array: Any, max_denominator: int = 1000) -> Any:
+    r"""The array with every float replaced by the nearest fraction with a small denominator.
+
+    The one place where floats become exact numbers: on purpose, and with a stated loss of at most
+    :math:`1 / (2\,\text{max\_denominator})` per entry.
+
+    Args:
+        array: Numbers of any shape.
+        max_denominator: Largest denominator allowed.
+
+    Returns:
+        An array of Fractions of the same shape (one Fraction for one number). Exact entries come back unchanged.
+
+    Raises:
+        TypeError: An entry is no number, or a symbol.
+        ValueError: Ragged, empty, not finite, or ``max_denominator`` below 1.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> sv.rationalize([0.25, 1 / 3]).tolist()
+        [Fraction(1, 4), Fraction(1, 3)]
+    """
+    check_count(max_denominator, "max_denominator", least=1)
+    parsed, kind = parse_array(array, "array")
+    if kind == "symbolic":
+        raise TypeError("array must hold numbers to be rationalized, got symbols")
+    result = np.empty(parsed.shape, dtype=object)
+    for index, entry in np.ndenumerate(parsed):
+        exact = Fraction(int(entry)) if kind == "integer" else Fraction(entry)
+        result[index] = exact.limit_denominator(max_denominator) if kind == "float" else exact
+    return result if result.ndim else result[()]

@@ -1,0 +1,176 @@
+"""Bad input: one clear error that names the argument, what was wrong and what would be right, before any work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction as F
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import sgdvar as sv
+
+X, Y = [[1, 0], [1, 2], [0, 1]], [1, 0, 2]
+DATA = sv.Dataset(X, Y)
+FLOATS = sv.Dataset(np.array(X, dtype=float), np.array(Y, dtype=float))
+PROBLEM = sv.LinearRegression(DATA)
+SGD = sv.SGD(PROBLEM, [0, 0], F(1, 2))
+V = sv.gradient_variance(SGD, step=1)
+POPULATION = sv.GaussianPopulation(teacher=[1, 2])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: V(4), ValueError, "batch_size must satisfy 1 <= b <= n without replacement, got 4 with n = 3"),
+        (lambda: V(0), ValueError, "batch_size must be at least 1, got 0"),
+        (lambda: V(-1), ValueError, "batch_size must be at least 1, got -1"),
+        (lambda: V(2.0), TypeError, "batch_size must be an integer, got 2.0 of type float"),
+        (lambda: V(True), TypeError, "batch_size must be an integer, got True of type bool"),
+        (lambda: V([1, 4]), ValueError, "got 4 with n = 3"),
+        (lambda: sv.gradient_variance(SGD, step=-1), ValueError, "step must be at least 0, got -1"),
+        (lambda: sv.gradient_variance(SGD, step=1.5), TypeError, "step must be an integer, got 1.5"),
+        (lambda: sv.gradient_variance(SGD, step=True), TypeError, "step must be an integer, got True of type bool"),
+        (
+            lambda: sv.gradient_variance(sv.SGD(PROBLEM, [0, 0], [F(1, 2)]), step=2),
+            ValueError,
+            "step_size must give alpha_0, ..., alpha_(t-1) for step t, got 1 step sizes for step 2",
+        ),
+        (lambda: sv.Dataset([[1, float("nan")]], [1]), ValueError, "X must be finite, got nan"),
+        (lambda: sv.Dataset(np.array([[1.0, np.inf]]), [1]), ValueError, "X must be finite, got inf at index (0, 1)"),
+        (lambda: sv.Dataset([[1, 2]], [float("-inf")]), ValueError, "y must be finite, got -inf"),
+        (lambda: sv.Dataset([[1, 2], [3]], [1, 2]), ValueError, "X must be rectangular"),
+        (lambda: sv.Dataset([], []), ValueError, "X must not be empty, got shape (0,)"),
+        (lambda: sv.Dataset(np.zeros((0, 2)), []), ValueError, "X must not be empty, got shape (0, 2)"),
+        (lambda: sv.Dataset([1, 2], [1, 2]), ValueError, "X must have shape (n, p), got shape (2,)"),
+        (lambda: sv.Dataset(X, [[[1]]] * 3), ValueError, "y must have shape (n,) or (n, q), got shape (3, 1, 1)"),
+        (lambda: sv.Dataset(X, [1, 2]), ValueError, "X and y must have the same number of examples, got 3 and 2"),
+        (lambda: sv.Dataset([["a", 1]], [1]), TypeError, "X must hold ints, Fractions, SymPy numbers or symbols"),
+        (lambda: sv.Dataset(np.array([["a"]]), [1]), TypeError, "X must hold ints"),
+        (lambda: sv.Dataset([[1j]], [1]), TypeError, "X must hold ints"),
+        (lambda: sv.Dataset(np.array([[1j]]), [1]), TypeError, "got an array of complex128"),
+        (lambda: sv.Dataset([[Decimal("0.1")]], [1]), TypeError, "X must hold ints, Fractions"),
+        (lambda: sv.Dataset([[None]], [1]), TypeError, "of type NoneType"),
+        (lambda: sv.Dataset([[True]], [1]), TypeError, "X must hold numbers, got the bool True"),
+        (lambda: sv.Dataset(np.array([[True]]), [1]), TypeError, "write array.astype(int)"),
+        (
+            lambda: sv.Dataset([[F(1, 2), 0.5]], [1]),
+            sv.NotExactError,
+            "the entries of X must be all exact or all floats",
+        ),
+        (lambda: sv.Dataset([[F(1, 2)]], [0.5]), sv.NotExactError, "X and y must be all exact or all floats"),
+        (lambda: sv.Dataset([[sp.Symbol("x")]], [0.5]), sv.NotExactError, "floats mixed with symbols"),
+        (lambda: sv.Dataset([[0.5 * sp.Symbol("x")]], [1]), sv.NotExactError, "write 0.1 as Rational(1, 10)"),
+        (lambda: sv.Dataset([[sp.sqrt(2)]], [1]), ValueError, "introduce a symbol"),
+        (
+            lambda: sv.Dataset([[1 / sp.Symbol("x")]], [1]),
+            ValueError,
+            "polynomials in symbols with rational coefficients",
+        ),
+        (lambda: sv.Dataset([[sp.sqrt(2) * sp.Symbol("x")]], [1]), ValueError, "got the coefficient sqrt(2)"),
+        (lambda: sv.Dataset([[sp.oo]], [1]), ValueError, "got oo"),
+        (
+            lambda: sv.SGD(PROBLEM, [0, 0, 0], F(1, 2)),
+            ValueError,
+            "start must have the shape of the weights, (2,), got (3,)",
+        ),
+        (
+            lambda: sv.SGD(PROBLEM, [[0, 0]], F(1, 2)),
+            ValueError,
+            "start must have the shape of the weights, (2,), got (1, 2)",
+        ),
+        (lambda: sv.SGD(PROBLEM, [F(1, 2), 0], 0.5), sv.NotExactError, "write 0.1 as Fraction(1, 10)"),
+        (lambda: sv.SGD(PROBLEM, [0, 0], [[1]]), ValueError, "step_size must be one number or a sequence of numbers"),
+        (lambda: sv.SGD(PROBLEM, [0, 0], []), ValueError, "step_size must not be empty"),
+        (lambda: sv.SGD(PROBLEM, [0, 0], float("nan")), ValueError, "step_size must be finite, got nan"),
+        (
+            lambda: sv.SGD(PROBLEM, [0, 0], 1, sv.IID()),
+            ValueError,
+            "independent uniform draws from a Dataset are WithReplacement()",
+        ),
+        (
+            lambda: sv.SGD(sv.LinearRegression(POPULATION), [0, 0], 1, sv.WithoutReplacement()),
+            ValueError,
+            "sampling must be IID() for a population",
+        ),
+        (
+            lambda: sv.SGD(PROBLEM, [0, 0], 1, "iid"),
+            TypeError,
+            "sampling must be IID(), WithReplacement() or WithoutReplacement()",
+        ),
+        (lambda: sv.SGD(PROBLEM, [0, 0], 1, sv.WithReplacement), TypeError, "sampling must be IID()"),
+        (lambda: sv.SGD(DATA, [0, 0], 1), TypeError, "write LinearRegression(data)"),
+        (lambda: sv.LinearRegression(X), TypeError, "write Dataset(X, y)"),
+        (lambda: sv.LinearRegression(DATA, weight_decay=-1), ValueError, "weight_decay must be at least 0, got -1"),
+        (lambda: sv.LinearRegression(FLOATS, weight_decay=F(1, 2)), sv.NotExactError, "data and weight_decay"),
+        (lambda: sv.GaussianPopulation(teacher=5), ValueError, "teacher must have shape (p,) or (q, p), got shape ()"),
+        (
+            lambda: sv.GaussianPopulation(teacher=[1, 2], input_factor=[[1, 0]]),
+            ValueError,
+            "input_factor must have shape (p, r) with p = 2, got shape (1, 2)",
+        ),
+        (
+            lambda: sv.GaussianPopulation(teacher=[[1], [2]], noise_factor=1),
+            ValueError,
+            "noise_factor must have shape (q, s) with q = 2, got shape ()",
+        ),
+        (
+            lambda: sv.gradient_variance(SGD, 1, matrix=[1, 2, 3]),
+            ValueError,
+            "matrix must have shape (m, d) with d = 2",
+        ),
+        (
+            lambda: sv.gradient_variance(SGD, 1, matrix=[0.5, 1.0]),
+            sv.NotExactError,
+            "matrix and the rest of the problem",
+        ),
+        (lambda: sv.gradient_variance(SGD, 1, layer=2), ValueError, "layer must be None or 1"),
+        (
+            lambda: sv.expected_loss(SGD, 1, data=X),
+            TypeError,
+            "data must be a Dataset or a GaussianPopulation, got list",
+        ),
+        (
+            lambda: sv.expected_loss(SGD, 1, data=sv.Dataset([[1]], [1])),
+            ValueError,
+            "data must have the inputs and outputs of Dataset(n=3, p=2, integer)",
+        ),
+        (lambda: sv.gradient_variance_in_time(SGD, 1, 1), ValueError, "needs one feature and one output"),
+        (
+            lambda: sv.gradient_variance_in_time(
+                sv.SGD(sv.LinearRegression(sv.Dataset([[1]], [1])), [0], [1, 2]), 1, 1
+            ),
+            ValueError,
+            "needs a constant step size, got 2 step sizes",
+        ),
+        (
+            lambda: sv.gradient_variance_in_time(sv.SGD(sv.LinearRegression(sv.Dataset([[1.0]], [1])), [0], 1), 1, 1),
+            sv.NotExactError,
+            "write 0.1 as Fraction(1, 10)",
+        ),
+        (lambda: sv.rationalize([1.0], max_denominator=0), ValueError, "max_denominator must be at least 1, got 0"),
+        (lambda: sv.rationalize([sp.Symbol("x")]), TypeError, "array must hold numbers to be rationalized"),
+        (lambda: V + 0.5, sv.NotExactError, "polynomials that are combined"),
+        (
+            lambda: V + sv.gradient_variance(sv.SGD(PROBLEM, [0, 0], 1, sv.WithReplacement()), 1),
+            ValueError,
+            "polynomials must share one design",
+        ),
+        (lambda: sv.BatchPolynomial(SGD.design, (F(1, 2), 0.5)), sv.NotExactError, "c_coefficients must be all exact"),
+        (lambda: sv.BatchPolynomial(SGD.design, ()), ValueError, "c_coefficients must not be empty"),
+        (
+            lambda: sv.stable_step_size(sv.SGD(sv.LinearRegression(sv.Dataset([[sp.Symbol("x")]], [1])), [0], 1), 1),
+            TypeError,
+            "stable_step_size needs numbers, got symbols",
+        ),
+    ],
+)
+def test_the_error_names_the_argument_and_the_remedy(
+    call: Callable[[], Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        call()
