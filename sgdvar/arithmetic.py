@@ -1,0 +1,150 @@
+"""Arrays of exact or floating-point numbers under one face, so that each recursion is written once.
+
+Working numbers are ``fmpz`` numerators over one common denominator (rational), ``fmpq_mpoly`` (symbolic) or float64.
+Fractions, SymPy expressions and floats stay outside: ``numerators`` lets them in, ``quotient`` lets them out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+from flint import Ordering, fmpq, fmpq_mpoly_ctx, fmpz, fmpz_mat
+
+from sgdvar.scalars import Array, Kind, Scalar
+
+__all__ = [
+    "Arithmetic",
+    "FloatArithmetic",
+    "RationalArithmetic",
+    "SymbolicArithmetic",
+    "arithmetic_for",
+    "common_denominator",
+    "object_array",
+]
+
+
+def object_array(entries: Sequence[Any], shape: tuple[int, ...]) -> Array:
+    """An object array filled one entry at a time: NumPy would iterate over entries that are polynomials."""
+    flat = np.empty(len(entries), dtype=object)
+    for index, entry in enumerate(entries):
+        flat[index] = entry
+    return flat.reshape(shape)
+
+
+def common_denominator(array: Array) -> tuple[Array, int]:
+    """Integer numerators (int64 or Python ints) of an integer or rational array, over one common denominator."""
+    if array.dtype.kind == "i":
+        return array, 1
+    denominator = math.lcm(*(entry.denominator for entry in array.ravel()))
+    numerators = [entry.numerator * (denominator // entry.denominator) for entry in array.ravel()]
+    fits = max(map(abs, numerators), default=0) < 2**62
+    return np.array(numerators, dtype=np.int64 if fits else object).reshape(array.shape), denominator
+
+
+@dataclass(frozen=True)
+class RationalArithmetic:
+    """Exact rationals as FLINT integers over a common denominator."""
+
+    def numerators(self, array: Array) -> tuple[Array, Any]:
+        """Working numbers and their common denominator."""
+        integers, denominator = common_denominator(array)
+        return object_array([fmpz(value) for value in integers.ravel().tolist()], array.shape), fmpz(denominator)
+
+    def matmul(self, left: Array, right: Array) -> Array:
+        """The matrix product of two 2-D arrays."""
+        rows, columns = left.shape[0], right.shape[1]
+        product = fmpz_mat(*left.shape, left.ravel().tolist()) * fmpz_mat(*right.shape, right.ravel().tolist())
+        result = np.empty(rows * columns, dtype=object)
+        result[:] = product.entries()
+        return result.reshape(rows, columns)
+
+    def quotient(self, numerator: Any, denominator: Any) -> Scalar:
+        """The Fraction numerator / denominator."""
+        return Fraction(int(numerator), int(denominator))
+
+
+@dataclass(frozen=True)
+class SymbolicArithmetic:
+    """Polynomials in SymPy symbols with rational coefficients, as FLINT multivariate polynomials."""
+
+    symbols: tuple[Any, ...]
+    _context: Any = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        names = tuple(f"x{index}" for index in range(len(self.symbols)))  # users' names may clash, these cannot
+        object.__setattr__(self, "_context", fmpq_mpoly_ctx.get(names, Ordering.deglex))
+
+    def numerators(self, array: Array) -> tuple[Array, Any]:
+        """Working numbers and the denominator 1: rational coefficients carry their own."""
+        entries = [self._polynomial(value) for value in array.ravel().tolist()]
+        return object_array(entries, array.shape), fmpz(1)
+
+    def _polynomial(self, value: Any) -> Any:
+        from sympy import Poly, sympify
+
+        terms = Poly(sympify(value), *self.symbols, domain="QQ").terms()
+        return self._context.from_dict({powers: fmpq(int(a.p), int(a.q)) for powers, a in terms})
+
+    def matmul(self, left: Array, right: Array) -> Array:
+        """The matrix product of two 2-D arrays."""
+        product: Array = np.dot(left, right)
+        return product
+
+    def quotient(self, numerator: Any, denominator: Any) -> Scalar:
+        """The expanded SymPy expression numerator / denominator; the denominator is a number."""
+        from sympy import Add, Mul, Pow, Rational
+
+        scale = self._context.constant(1) * denominator
+        divisor = scale.coeffs()[0]
+        terms = (self._context.constant(1) * numerator).to_dict().items()
+        return Add(
+            *(
+                Mul(
+                    Rational(int((a / divisor).p), int((a / divisor).q)),
+                    *(Pow(symbol, int(power)) for symbol, power in zip(self.symbols, powers, strict=True)),
+                )
+                for powers, a in terms
+            )
+        )
+
+
+@dataclass(frozen=True)
+class FloatArithmetic:
+    """float64."""
+
+    def numerators(self, array: Array) -> tuple[Array, Any]:
+        """The array as float64 and the denominator 1."""
+        return np.asarray(array, dtype=np.float64), 1
+
+    def matmul(self, left: Array, right: Array) -> Array:
+        """The matrix product of two 2-D arrays."""
+        product: Array = left @ right
+        return product
+
+    def quotient(self, numerator: Any, denominator: Any) -> Scalar:
+        """The float numerator / denominator."""
+        return float(numerator / denominator)
+
+
+Arithmetic: TypeAlias = RationalArithmetic | SymbolicArithmetic | FloatArithmetic
+
+
+def arithmetic_for(kind: Kind, arrays: Iterable[Any]) -> Arithmetic:
+    """The arithmetic in which numbers of a kind are computed with.
+
+    Args:
+        kind: The joint kind of all numbers.
+        arrays: Where symbols may occur: arrays or single numbers; looked at for the symbolic kind only.
+    """
+    if kind == "float":
+        return FloatArithmetic()
+    if kind != "symbolic":
+        return RationalArithmetic()
+    entries = [entry for array in arrays for entry in np.asarray(array, dtype=object).ravel().tolist()]
+    symbols = set().union(*(getattr(entry, "free_symbols", set()) for entry in entries))
+    return SymbolicArithmetic(tuple(sorted(symbols, key=lambda symbol: (str(symbol), symbol.sort_key()))))
