@@ -137,7 +137,7 @@ class GaussianPopulation:
 
     @property
     def size(self) -> None:
-        """None: a population has no number of examples."""
+        """Always None; a population has no number of examples."""
         return None
 
     @property

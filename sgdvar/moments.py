@@ -160,12 +160,15 @@ def _exact_rows(data: Dataset, arithmetic: Arithmetic) -> tuple[Array, int]:
     (X, d_X), (y, d_y) = common_denominator(data.X), common_denominator(y)
     d = math.lcm(d_X, d_y)
     rows = np.hstack([_times(X, d // d_X), _times(y, -(d // d_y))])
-    return (rows if int(np.abs(rows).max()) < 2**31 else rows.astype(object)), d  # so that products of two fit
+    return (rows if _largest(rows) < 2**31 else rows.astype(object)), d  # so that products of two fit
+
+
+def _largest(integers: Array) -> int:
+    return max(int(integers.max()), -int(integers.min()))
 
 
 def _times(integers: Array, factor: int) -> Array:
-    largest = int(np.abs(integers).max())
-    return integers * factor if largest * abs(factor) < 2**62 else integers.astype(object) * factor
+    return integers * factor if _largest(integers) * abs(factor) < 2**62 else integers.astype(object) * factor
 
 
 def _working(integers: Array, arithmetic: Arithmetic) -> Array:
@@ -176,7 +179,7 @@ def _gram(left: Array, right: Array, arithmetic: Arithmetic) -> Array:
     """left^T right in working numbers; left and right are integer arrays, or hold polynomials."""
     if not isinstance(arithmetic, RationalArithmetic):
         return arithmetic.matmul(left.T, right)
-    bound = max(int(np.abs(left).max()) * int(np.abs(right).max()), 1)
+    bound = max(_largest(left) * _largest(right), 1)
     rows = _EXACT_IN_FLOAT // bound
     if rows < min(len(left), 16):
         return arithmetic.matmul(_working(left.T, arithmetic), _working(right, arithmetic))

@@ -85,7 +85,7 @@ class BatchPolynomial:
 
     @property
     def coefficients(self) -> tuple[Scalar, ...]:
-        """The coefficients in powers of 1/b: ``coefficients[k]`` multiplies ``b**-k``.
+        """The coefficients in powers of 1/b; ``coefficients[k]`` multiplies ``b**-k``.
 
         In floats without replacement these alternate in sign and cancel near b = n; ``c_coefficients`` do not.
         """

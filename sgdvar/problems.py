@@ -54,7 +54,7 @@ class LinearRegression:
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
-        """The shape of the weights: (p,), or (q, p) for several outputs."""
+        """The shape of the weights, (p,), or (q, p) for several outputs."""
         p, q = self.data.inputs, self.data.outputs
         return (p,) if q is None else (q, p)
 

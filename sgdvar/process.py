@@ -74,7 +74,7 @@ class SGD:
 
     @property
     def design(self) -> BatchDesign:
-        """The sampling design on this data: c(b) and the valid batch sizes."""
+        """The sampling design on this data, which fixes c(b) and the valid batch sizes."""
         assert self.sampling is not None
         return BatchDesign(self.sampling, self.problem.data.size)
 

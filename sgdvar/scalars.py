@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
@@ -51,6 +51,9 @@ def join_kinds(kinds: Iterable[Kind], what: str) -> Kind:
     return "rational" if "rational" in found else "integer"
 
 
+_COMMON: dict[type, Kind] = {int: "integer", Fraction: "rational"}
+
+
 def _is_sympy(value: object) -> bool:
     """Whether ``value`` is a SymPy object, without importing SymPy when nobody has."""
     sympy = sys.modules.get("sympy")
@@ -90,6 +93,9 @@ def parse_scalar(value: Any, name: str) -> tuple[Any, Kind]:
         TypeError: Not a number.
         ValueError: NaN, infinite, or an expression that is no polynomial with rational coefficients.
     """
+    common = _COMMON.get(type(value))
+    if common is not None:  # the abstract base classes below are slow
+        return value, common
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must hold numbers, got the bool {value}; write 0 or 1")
     if isinstance(value, numbers.Integral):
@@ -130,16 +136,7 @@ def parse_array(values: Any, name: str) -> tuple[Array, Kind]:
         ValueError: Ragged, empty, or not finite.
         NotExactError: Floats mixed with Fractions or symbols.
     """
-    if hasattr(values, "__array__"):
-        values = np.asarray(values)
-    if not isinstance(values, np.ndarray):
-        shape = _shape_of(values, name)
-        flat = _flatten(values, len(shape))
-        array = np.empty(shape, dtype=object)
-        for index, entry in zip(np.ndindex(*shape), flat, strict=True):
-            array[index] = entry
-    else:
-        array = values
+    array = np.asarray(values) if hasattr(values, "__array__") else np.array(values, dtype=object)
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     if array.dtype.kind == "f":
@@ -155,28 +152,12 @@ def parse_array(values: Any, name: str) -> tuple[Array, Kind]:
             f"{name} must hold ints, Fractions, SymPy numbers or symbols, or floats, got an array of {array.dtype}"
             + ("; write array.astype(int)" if array.dtype.kind == "b" else "")
         )
-    parsed = [parse_scalar(entry, name) for entry in array.ravel().tolist()]
+    entries = array.ravel().tolist()
+    if any(isinstance(entry, (list, tuple)) for entry in entries):
+        raise ValueError(f"{name} must be rectangular, got rows of different lengths")
+    parsed = [parse_scalar(entry, name) for entry in entries]
     kind = join_kinds((entry_kind for _, entry_kind in parsed), f"the entries of {name}")
     return _frozen(_collect([entry for entry, _ in parsed], kind).reshape(array.shape)), kind
-
-
-def _shape_of(values: Any, name: str) -> tuple[int, ...]:
-    if isinstance(values, np.ndarray):
-        return values.shape
-    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
-        return ()
-    if len(values) == 0:
-        return (0,)
-    inner = {_shape_of(value, name) for value in values}
-    if len(inner) > 1:
-        raise ValueError(f"{name} must be rectangular, got rows of different lengths")
-    return (len(values), *inner.pop())
-
-
-def _flatten(values: Any, depth: int) -> list[Any]:
-    if depth == 0:
-        return [values]
-    return [entry for value in values for entry in _flatten(value, depth - 1)]
 
 
 def _collect(entries: list[Any], kind: Kind) -> Array:
@@ -186,7 +167,7 @@ def _collect(entries: list[Any], kind: Kind) -> Array:
         return np.array(entries, dtype=np.int64)
     array = np.empty(len(entries), dtype=object)
     if kind == "rational":
-        array[:] = [Fraction(entry) for entry in entries]
+        array[:] = [entry if type(entry) is Fraction else Fraction(entry) for entry in entries]
     elif kind == "symbolic":
         import sympy
 

@@ -106,8 +106,7 @@ class SecondMoments:
         d, p = stack.shape[1] - 1, self.moments.inputs
         q = d // p
         if q == 1:
-            one: Array = stack[:, None, None]
-            return one
+            return stack[:, None, None]
         padded = np.zeros((len(stack), d + 2, d + 2), dtype=stack.dtype)  # index d + 1 stands for 0
         padded[:, : d + 1, : d + 1] = stack
         own = [[*range(a * p, (a + 1) * p), *(d if o == a else d + 1 for o in range(q))] for a in range(q)]
@@ -122,7 +121,8 @@ class SecondMoments:
         blocks = self.moments.covariance(outer.reshape(k * q * q, m, m))
         p = blocks.shape[-1]
         arranged = blocks.reshape(k, q, q, p, p).transpose(0, 1, 3, 2, 4).reshape(k, q * p, q * p)
-        return arranged * (self.scale // self.moments.scale) ** 2
+        coefficients: Array = arranged * (self.scale // self.moments.scale) ** 2
+        return coefficients
 
     def full_gradient(self, stack: Array) -> Array:
         r"""The coefficients of :math:`\bar G M \bar G^\top`, times ``scale**2``; shape (k, d, d)."""

@@ -101,6 +101,19 @@ def test_sums_too_large_for_floats_stay_exact() -> None:
     assert sv.gradient_variance(wide, step=0) == sv.gradient_variance(plain, step=0) * 10**50
 
 
+def test_sums_that_leave_the_exact_range_of_floats_are_split() -> None:
+    rng = np.random.default_rng(2)
+    inputs, y = rng.integers(10**7, 10**8, size=(200, 2)) | 1, rng.integers(10**7, 10**8, size=200) | 1
+    gradients = [[int(y_i) * int(v) for v in x] for x, y_i in zip(inputs, y, strict=True)]
+    means = [F(sum(column), 200) for column in zip(*gradients, strict=True)]
+    trace = sum((g - m) ** 2 for gradient in gradients for g, m in zip(gradient, means, strict=True)) / 200
+    for route in ("rows", "fourth moments"):
+        moments = gradient_moments(sv.Dataset(inputs, y), RationalArithmetic(), route=route)  # type: ignore[arg-type]
+        assert F(int(moments.second[0, 0]), int(moments.scale)) == F(sum(int(x) ** 2 for x in inputs[:, 0]), 200)
+        last = RationalArithmetic().numerators(np.diag([0, 0, 1]))[0]  # start 0
+        assert F(int(np.trace(moments.covariance(last[None])[0])), int(moments.scale) ** 2) == trace
+
+
 def test_gaussian_map_follows_from_fourth_moments_by_isserlis() -> None:
     data = sv.GaussianPopulation(teacher=[1, -2], input_factor=[[1, 0, 2], [F(1, 2), 1, 0]], noise_factor=3)
     arithmetic = RationalArithmetic()

@@ -32,6 +32,15 @@ def dyadic_pair(q: int | None, weight_decay: Fraction, offset: int) -> tuple[sv.
     return make(lambda v: v), make(lambda v: float(v) if isinstance(v, Fraction) else np.array(v, dtype=float))
 
 
+def force(route: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the engine take one route through the data, whatever it would choose."""
+    monkeypatch.setattr(
+        linear_regression,
+        "gradient_moments",
+        lambda data, arithmetic, **_: gradient_moments(data, arithmetic, route=route),
+    )
+
+
 @pytest.mark.parametrize("q", [None, 2])
 @pytest.mark.parametrize("weight_decay", [Fraction(0), Fraction(1, 4)])
 @pytest.mark.parametrize("offset", [0, 640])
@@ -40,11 +49,7 @@ def test_floats_agree_with_the_exact_coefficients(
     q: int | None, weight_decay: Fraction, offset: int, route: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exact, floats = dyadic_pair(q, weight_decay, offset)
-    monkeypatch.setattr(
-        linear_regression,
-        "gradient_moments",
-        lambda data, arithmetic, **_: gradient_moments(data, arithmetic, route=route),
-    )
+    force(route, monkeypatch)
     for quantity in QUANTITIES:
         expected = quantity(exact, step=4)
         found = quantity(floats, step=4)
@@ -65,6 +70,19 @@ def test_coefficients_are_never_negative() -> None:
     for step in (0, 1, 5):
         assert min(sv.gradient_variance(sgd, step).c_coefficients) >= 0
         assert min(sv.full_gradient_variance(sgd, step).c_coefficients) >= 0
+
+
+@pytest.mark.parametrize("route", ["rows", "fourth moments"])
+def test_rounding_never_makes_a_variance_negative(route: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one feature of values +-x and targets 0 all examples have the same gradient: the variance is 0."""
+    force(route, monkeypatch)
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal() * rng.choice([-1.0, 1.0], size=(9, 1))
+        sgd = sv.SGD(sv.LinearRegression(sv.Dataset(X, np.zeros(9))), rng.standard_normal(1), 0.1)
+        coefficients = sv.gradient_variance(sgd, step=0).c_coefficients
+        assert min(coefficients) >= 0
+        assert max(coefficients) < 1e-12
 
 
 def test_nothing_cancels_near_b_equal_n() -> None:

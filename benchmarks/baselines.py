@@ -1,0 +1,81 @@
+"""What others would write: the named baselines."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from flint import fmpq, fmpq_mat
+
+import sgdvar as sv
+
+Array = npt.NDArray[Any]
+
+
+def per_example_rational_operator(X: Array, y: Array, step_size: Fraction, steps: int) -> list[fmpq]:
+    """The coefficients of Var(g_t) in c(b), from start 0, one rational rank-one operator per example and coefficient."""
+    n, p = X.shape
+    rows = [[fmpq(v.numerator, v.denominator) for v in row] for row in np.column_stack([X, -y]).tolist()]
+    extended = [fmpq_mat(p + 1, 1, row) for row in rows]
+    outer = [fmpq_mat(p, 1, row[:p]) * fmpq_mat(1, p, row[:p]) for row in rows]
+    G = fmpq_mat(p, p + 1)
+    for row, column in zip(rows, extended, strict=True):
+        G += fmpq_mat(p, 1, row[:p]) * column.transpose()
+    G = G / fmpq(n)
+    alpha = fmpq(step_size.numerator, step_size.denominator)
+
+    def covariance(M: fmpq_mat) -> fmpq_mat:
+        total = fmpq_mat(p, p)
+        for column, square in zip(extended, outer, strict=True):
+            total += square * (column.transpose() * M * column)[0, 0]
+        return total / fmpq(n) - G * M * G.transpose()
+
+    def embedded(block: fmpq_mat) -> fmpq_mat:
+        entries = [[block[i, j] if i < p and j < p else fmpq(0) for j in range(p + 1)] for i in range(p + 1)]
+        return fmpq_mat(p + 1, p + 1, [v for row in entries for v in row])
+
+    identity = [[fmpq(int(i == j)) for j in range(p + 1)] for i in range(p + 1)]
+    T = fmpq_mat(
+        p + 1, p + 1, [identity[i][j] - (alpha * G[i, j] if i < p else 0) for i in range(p + 1) for j in range(p + 1)]
+    )
+    start = fmpq_mat(p + 1, p + 1)
+    start[p, p] = fmpq(1)
+    stack = [start]
+    for _ in range(steps):
+        kept = [T * M * T.transpose() for M in stack] + [fmpq_mat(p + 1, p + 1)]
+        fresh = [fmpq_mat(p + 1, p + 1), *(embedded(covariance(M)) * (alpha * alpha) for M in stack)]
+        stack = [a + b for a, b in zip(kept, fresh, strict=True)]
+
+    def trace(matrix: fmpq_mat) -> fmpq:
+        return sum((matrix[i, i] for i in range(p)), fmpq(0))
+
+    full = [trace(G * M * G.transpose()) for M in stack[1:]] + [fmpq(0)]
+    return [fmpq(0), *(a + trace(covariance(M)) for a, M in zip(full, stack, strict=True))]
+
+
+def two_matrix_products(extended: Array, inputs: Array, N: Array) -> Array:
+    """The least that one covariance of per-example gradients needs: (X, y) times a matrix, and X^T times a matrix."""
+    products = extended @ N
+    result: Array = inputs.T @ products[:, : inputs.shape[1]]
+    return result
+
+
+def sympy_stats_variance(batch_size: int) -> Any:
+    """Var(g_1) of the noise-free scalar model for one batch size, by sympy.stats; start and step size symbols."""
+    import sympy as sp
+    from sympy.stats import Normal, variance
+
+    a, w = sp.symbols("a w")
+    batches = [[Normal(f"x{step}{i}", 0, 1) for i in range(batch_size)] for step in range(2)]
+    first, second = (sum(x**2 for x in batch) / batch_size for batch in batches)
+    gradient = sp.expand(second * w * (1 - a * first))
+    return sp.expand(variance(gradient).doit())
+
+
+def diabetes() -> sv.Dataset:
+    """The data of ``sgdvar verify``: exact, standardised, rounded to 2 decimals."""
+    from sgdvar.loading import load_diabetes
+
+    return load_diabetes()
