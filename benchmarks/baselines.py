@@ -15,7 +15,7 @@ Array = npt.NDArray[Any]
 
 
 def per_example_rational_operator(X: Array, y: Array, step_size: Fraction, steps: int) -> list[fmpq]:
-    """The coefficients of Var(g_t) in c(b), from start 0, one rational rank-one operator per example and coefficient."""
+    """The coefficients of Var(g_t) in c(b) from start 0: one rational rank-one operator per example and coefficient."""
     n, p = X.shape
     rows = [[fmpq(v.numerator, v.denominator) for v in row] for row in np.column_stack([X, -y]).tolist()]
     extended = [fmpq_mat(p + 1, 1, row) for row in rows]

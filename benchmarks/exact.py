@@ -93,7 +93,6 @@ def floats() -> Iterator[Row]:
         limit="at most 1.2 times (ratio at least 0.83)",
         runs=15,
     )
-    del moments
     yield row
     n, p = 1_000_000, 20
     data = sv.Dataset(rng.standard_normal((n, p)), rng.standard_normal(n))

@@ -20,7 +20,7 @@ class Row:
     limit: str
 
     def markdown(self) -> str:
-        baseline = self.baseline if self.baseline_seconds is None else f"{self.baseline}: {pretty(self.baseline_seconds)}"
+        baseline = "" if self.baseline_seconds is None else f"{self.baseline}: {pretty(self.baseline_seconds)}"
         ratio = "" if self.ratio is None else f"{self.ratio:.3g}"
         return f"| {self.what} | {pretty(self.seconds)} | {baseline} | {ratio} | {self.limit} |"
 

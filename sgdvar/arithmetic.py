@@ -40,8 +40,9 @@ def common_denominator(array: Array) -> tuple[Array, int]:
     """Integer numerators (int64 or Python ints) of an integer or rational array, over one common denominator."""
     if array.dtype.kind == "i":
         return array, 1
-    denominator = math.lcm(*(entry.denominator for entry in array.ravel()))
-    numerators = [entry.numerator * (denominator // entry.denominator) for entry in array.ravel()]
+    ratios = [entry.as_integer_ratio() for entry in array.ravel().tolist()]
+    denominator = math.lcm(*{divisor for _, divisor in ratios})
+    numerators = [value * (denominator // divisor) for value, divisor in ratios]
     fits = max(map(abs, numerators), default=0) < 2**62
     return np.array(numerators, dtype=np.int64 if fits else object).reshape(array.shape), denominator
 

@@ -91,27 +91,29 @@ def gradient_moments(
 
 
 def _computed(data: Data, arithmetic: Arithmetic, route: Route) -> GradientMoments:
-    reference = reference_weights(data) if isinstance(arithmetic, FloatArithmetic) else None
-    second, scale = second_moments(data, arithmetic, reference)
     p = data.inputs
     covariance: Callable[[Array], Array]
     if isinstance(data, GaussianPopulation):
+        reference = reference_weights(data) if isinstance(arithmetic, FloatArithmetic) else None
+        second, scale = second_moments(data, arithmetic, reference)
         covariance = partial(_gaussian_covariance, second, p, arithmetic)
     elif isinstance(arithmetic, FloatArithmetic):
-        rows = _float_rows(data, reference)
+        rows = _float_rows(data, reference_weights(data))
+        second, scale = _second(rows, 1, arithmetic)
         if route == "rows":
             covariance = _centred_rows(rows, p)
         else:
             mean = second[:p]
             covariance = partial(_by_fourth_moments, _centred_fourth(rows, mean), mean, mean / 2, arithmetic)
     else:
-        integers, _ = _exact_rows(data, arithmetic)
+        rows, denominator = _exact_rows(data, arithmetic)
+        second, scale = _second(rows, denominator, arithmetic)
         if route == "rows":
-            covariance = partial(_rows_exact, _working(integers, arithmetic), second[:p], p, arithmetic)
+            covariance = partial(_rows_exact, _working(rows, arithmetic), second[:p], p, arithmetic)
         else:
             mean = second[:p]
             product = _symmetrised(lambda j, l, k, m: mean[j, l] * mean[k, m], p, len(second))
-            fourth = _fourth_sums(integers, p, arithmetic) * (4 * data.size) - product * 2
+            fourth = _fourth_sums(rows, p, arithmetic) * (4 * data.size) - product * 2
             covariance = partial(_by_fourth_moments, fourth, mean * 2, mean, arithmetic)
             second, scale = second * 2, scale * 2  # so that halves are integers
     return GradientMoments(second, scale, p, covariance)
@@ -128,10 +130,15 @@ def second_moments(data: Data, arithmetic: Arithmetic, reference: Array | None) 
     if isinstance(data, GaussianPopulation):
         return _gaussian_second(data, arithmetic, reference)
     if isinstance(arithmetic, FloatArithmetic):
-        rows = _float_rows(data, reference)
-        return rows.T @ rows / data.size, 1
-    integers, denominator = _exact_rows(data, arithmetic)
-    return _gram(integers, integers, arithmetic), data.size * denominator**2
+        return _second(_float_rows(data, reference), 1, arithmetic)
+    return _second(*_exact_rows(data, arithmetic), arithmetic)
+
+
+def _second(rows: Array, denominator: int, arithmetic: Arithmetic) -> tuple[Array, Any]:
+    """The second-moment matrix of rows over a denominator."""
+    if isinstance(arithmetic, FloatArithmetic):
+        return rows.T @ rows / len(rows), 1
+    return _gram(rows, rows, arithmetic), len(rows) * denominator**2
 
 
 def _route(data: Dataset, arithmetic: Arithmetic, applications: int) -> Route:
