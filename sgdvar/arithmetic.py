@@ -58,8 +58,8 @@ class RationalArithmetic:
 
     def matmul(self, left: Array, right: Array) -> Array:
         """The matrix product of two 2-D arrays."""
-        rows, columns = left.shape[0], right.shape[1]
-        product = fmpz_mat(*left.shape, left.ravel().tolist()) * fmpz_mat(*right.shape, right.ravel().tolist())
+        (rows, inner), columns = left.shape, right.shape[1]
+        product = fmpz_mat(rows, inner, left.ravel().tolist()) * fmpz_mat(inner, columns, right.ravel().tolist())
         result = np.empty(rows * columns, dtype=object)
         result[:] = product.entries()
         return result.reshape(rows, columns)
@@ -119,8 +119,15 @@ class FloatArithmetic:
     """float64."""
 
     def numerators(self, array: Array) -> tuple[Array, Any]:
-        """The array as float64 and the denominator 1."""
-        return np.asarray(array, dtype=np.float64), 1
+        """The array as float64 and the denominator 1.
+
+        Raises:
+            OverflowError: A number beyond the range of floats.
+        """
+        try:
+            return np.asarray(array, dtype=np.float64), 1
+        except OverflowError:
+            raise OverflowError("numbers must be within the range of floats, below 1.8e308, to join floats") from None
 
     def matmul(self, left: Array, right: Array) -> Array:
         """The matrix product of two 2-D arrays."""

@@ -77,6 +77,9 @@ class Dataset:
         """All arrays of numbers that the data is made of."""
         return self.X, self.y
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.X, self.y)  # copies and pickles are read-only, too
+
     def __repr__(self) -> str:
         return f"Dataset(n={self.size}, p={self.inputs}{_outputs_text(self.outputs)}, {self.kind})"
 
@@ -162,6 +165,9 @@ class GaussianPopulation:
         factor = np.eye(p, dtype=np.int64) if self.input_factor is None else self.input_factor
         noise = np.zeros((q, 1), dtype=np.int64) if self.noise_factor is None else self.noise_factor
         return teacher, factor, noise
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.teacher, self.input_factor, self.noise_factor)  # read-only, as for Dataset
 
     def __repr__(self) -> str:
         return f"GaussianPopulation(p={self.inputs}{_outputs_text(self.outputs)}, {self.kind})"

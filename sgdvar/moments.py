@@ -24,11 +24,12 @@ from sgdvar.arithmetic import Arithmetic, FloatArithmetic, RationalArithmetic, c
 from sgdvar.data import Data, Dataset, GaussianPopulation
 from sgdvar.scalars import Array
 
-__all__ = ["GradientMoments", "gradient_moments", "reference_weights", "second_moments"]
+__all__ = ["GradientMoments", "gradient_moments", "mean_square_residual", "reference_weights", "second_moments"]
 
 _BLOCK = 1024  # rows per block: its buffers stay in cache
 _LARGE_BLOCK = 2**16  # rows per block where products of pairs are stored
 _EXACT_IN_FLOAT = 2**53
+_LARGEST = 1e70  # in floats: fourth powers, summed and multiplied, stay finite
 
 Route = Literal["fourth moments", "rows"]
 
@@ -61,9 +62,10 @@ _cache: WeakKeyDictionary[Data, dict[Any, GradientMoments]] = WeakKeyDictionary(
 def reference_weights(data: Data) -> Array:
     r"""Float weights (q, p) that fit the data best; moving the origin there keeps small residuals accurate."""
     if isinstance(data, GaussianPopulation):
-        return np.asarray(np.atleast_2d(data.teacher), dtype=np.float64)
-    X, y = np.asarray(data.X, dtype=np.float64), np.asarray(data.y, dtype=np.float64).reshape(data.size, -1)
-    fitted: Array = np.linalg.lstsq(X.T @ X, X.T @ y, rcond=None)[0].T
+        return FloatArithmetic().numerators(np.atleast_2d(data.teacher))[0]
+    rows = _float_rows(data, None)
+    p = data.inputs
+    fitted: Array = -np.linalg.lstsq(rows[:, :p], rows[:, p:], rcond=None)[0].T
     return fitted
 
 
@@ -117,6 +119,22 @@ def _computed(data: Data, arithmetic: Arithmetic, route: Route) -> GradientMomen
             covariance = partial(_by_fourth_moments, fourth, mean * 2, mean, arithmetic)
             second, scale = second * 2, scale * 2  # so that halves are integers
     return GradientMoments(second, scale, p, covariance)
+
+
+def mean_square_residual(data: Data, weights: Array, reference: Array) -> float:
+    r"""The mean of :math:`\lVert W x - y \rVert^2` in floats, from the residuals themselves, so that nothing cancels.
+
+    Args:
+        data: Where examples come from.
+        weights: W - W_0, shape (q, p).
+        reference: W_0, shape (q, p).
+    """
+    q = len(weights)
+    omega = np.hstack([weights, np.eye(q)])
+    if isinstance(data, Dataset):
+        return float(((_float_rows(data, reference) @ omega.T) ** 2).sum() / data.size)
+    second, _ = second_moments(data, FloatArithmetic(), reference)
+    return float(((omega @ second) * omega).sum())
 
 
 def second_moments(data: Data, arithmetic: Arithmetic, reference: Array | None) -> tuple[Array, Any]:
@@ -263,8 +281,14 @@ def _rows_exact(extended: Array, mean: Array, p: int, arithmetic: Arithmetic, st
 
 def _float_rows(data: Dataset, reference: Array | None) -> Array:
     r"""The rows :math:`\tilde x_i`, with the origin of the weights at ``reference``."""
-    X = np.asarray(data.X, dtype=np.float64)
-    y = np.asarray(data.y, dtype=np.float64).reshape(data.size, -1)
+    arithmetic = FloatArithmetic()
+    X, y = arithmetic.numerators(data.X)[0], arithmetic.numerators(data.y.reshape(data.size, -1))[0]
+    largest = float(np.abs(X).max())
+    if largest > _LARGEST or 0 < largest < 1 / _LARGEST or float(np.abs(y).max()) > _LARGEST:
+        raise OverflowError(
+            f"X and y must be such that fourth powers are floats, with the largest entry of X between {1 / _LARGEST:g} "
+            f"and {_LARGEST:g}, got {largest:g}; rescale the data, or use exact numbers"
+        )
     return np.hstack([X, -y if reference is None else X @ reference.T - y])
 
 

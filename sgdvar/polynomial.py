@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
@@ -18,7 +20,7 @@ __all__ = ["BatchPolynomial"]
 _LONGEST_FRACTION = 24  # characters; a longer coefficient is printed as a decimal
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BatchPolynomial:
     r"""A polynomial in 1/b, stored in powers of the variance factor c(b).
 
@@ -32,9 +34,11 @@ class BatchPolynomial:
 
     Attributes:
         design: How batches are drawn, which fixes c(b) and the valid b.
-        c_coefficients: :math:`a_0, a_1, \dots`: Fractions, expanded SymPy expressions, or floats; no trailing zeros.
+        c_coefficients: :math:`a_0, a_1, \dots`: Fractions (also where a symbolic problem leads to numbers
+            only), expanded SymPy expressions, or floats; no trailing zeros.
 
     Raises:
+        TypeError: ``design`` is no BatchDesign, or a coefficient no number.
         ValueError: No coefficients.
         NotExactError: Coefficients mix floats with Fractions or symbols.
 
@@ -49,12 +53,14 @@ class BatchPolynomial:
     c_coefficients: tuple[Scalar, ...]
 
     def __post_init__(self) -> None:
-        if len(self.c_coefficients) == 0:
-            raise ValueError("c_coefficients must not be empty; the zero polynomial is (0,)")
+        if not isinstance(self.design, BatchDesign):
+            raise TypeError(f"design must be a BatchDesign, got {type(self.design).__name__}")
         parsed = [parse_scalar(value, "c_coefficients") for value in self.c_coefficients]
+        if not parsed:
+            raise ValueError("c_coefficients must not be empty; the zero polynomial is (0,)")
         kind = join_kinds((entry_kind for _, entry_kind in parsed), "c_coefficients")
         coefficients = _trimmed(_as_kind([value for value, _ in parsed], kind))
-        if self.design.factor_line == (0, 0):  # n = 1: c(1) = 0, and b = 1 is all there is
+        if not any(self.design.factor_line):  # n = 1: c(1) = 0, and b = 1 is all there is
             coefficients = coefficients[:1]
         object.__setattr__(self, "c_coefficients", coefficients)
 
@@ -97,11 +103,15 @@ class BatchPolynomial:
         if self._kind == "float":
             floats = np.polynomial.Polynomial([float(intercept), float(slope)])
             return _trimmed(np.polynomial.Polynomial(self.c_coefficients)(floats).coef.tolist())
-        from sympy import Dummy, Poly, Rational
+        from sympy import Add, Rational
 
-        u = Dummy("u")
-        c = Rational(intercept.numerator, intercept.denominator) + Rational(slope.numerator, slope.denominator) * u
-        return _trimmed([value.expand() for value in reversed(Poly(self.as_c_expr(c), u).all_coeffs())])
+        def weight(k: int, j: int) -> Any:
+            """The coefficient of u^k in c^j."""
+            value = math.comb(j, k) * intercept ** (j - k) * slope**k
+            return Rational(value.numerator, value.denominator)
+
+        powers = range(len(self.c_coefficients))
+        return _trimmed([Add(*(weight(k, j) * a for j, a in enumerate(self.c_coefficients) if j >= k)) for k in powers])
 
     def __call__(self, batch_size: Any) -> Any:
         """The value at one batch size, or an array of values at an array of batch sizes.
@@ -118,7 +128,7 @@ class BatchPolynomial:
         """
         if np.ndim(batch_size) == 0:
             return self._at_factor(self.design.variance_factor(batch_size))
-        values = [self(b) for b in np.asarray(batch_size).ravel().tolist()]
+        values = [self(b) for b in np.array(batch_size, dtype=object).ravel().tolist()]
         result = np.empty(len(values), dtype=object if self.is_exact else np.float64)
         result[:] = values
         return result.reshape(np.shape(batch_size))
@@ -128,32 +138,56 @@ class BatchPolynomial:
             return float(np.polynomial.polynomial.polyval(float(c), self.c_coefficients))
         if self._kind == "rational":
             return _fraction(fmpq_poly([_fmpq(a) for a in self.c_coefficients])(_fmpq(c)))
-        from sympy import Rational, expand
+        from sympy import Add, Rational
 
         factor = Rational(c.numerator, c.denominator)
-        return expand(sum(a * factor**k for k, a in enumerate(self.c_coefficients)))
+        return Add(*(factor**k * a for k, a in enumerate(self.c_coefficients)))  # numbers distribute over sums
 
     def as_expr(self, b: Any = None) -> Any:
         """The SymPy expression in 1/b.
 
         Args:
-            b: A SymPy symbol or expression; a positive integer symbol ``b`` if omitted.
+            b: A SymPy expression to put for b; a positive integer symbol ``b`` if omitted.
+
+        Raises:
+            TypeError: ``b`` is a number or no SymPy expression.
+            ValueError: ``b`` is omitted and a coefficient contains that symbol.
         """
         import sympy
 
-        b = sympy.Symbol("b", integer=True, positive=True) if b is None else sympy.sympify(b)
+        b = self._free(b, sympy.Symbol("b", integer=True, positive=True))
+        if b.is_number:
+            raise TypeError(
+                f"b must be a symbol or contain one, got {b}; for a value call the polynomial itself, V({b})"
+            )
         return sum((sympy.sympify(v) * b**-k for k, v in enumerate(self.coefficients)), sympy.Integer(0))
 
     def as_c_expr(self, c: Any = None) -> Any:
         """The SymPy expression in the variance factor c.
 
         Args:
-            c: A SymPy symbol or expression; a non-negative symbol ``c`` if omitted.
+            c: A SymPy expression to put for c; a non-negative symbol ``c`` if omitted.
+
+        Raises:
+            TypeError: ``c`` is no SymPy expression.
+            ValueError: ``c`` is omitted and a coefficient contains that symbol.
         """
         import sympy
 
-        c = sympy.Symbol("c", nonnegative=True) if c is None else sympy.sympify(c)
+        c = self._free(c, sympy.Symbol("c", nonnegative=True))
         return sum((sympy.sympify(a) * c**k for k, a in enumerate(self.c_coefficients)), sympy.Integer(0))
+
+    def _free(self, expression: Any, default: Any) -> Any:
+        """``expression``, or the default symbol if it occurs nowhere else."""
+        import sympy
+
+        if expression is None:
+            if self.is_symbolic and any(default in a.free_symbols for a in self.c_coefficients):
+                raise ValueError(f"the coefficients contain the symbol {default} already; pass another symbol")
+            return default
+        if not isinstance(expression, sympy.Expr):
+            raise TypeError(f"{default} must be a SymPy expression, got {expression!r}")
+        return expression
 
     def __add__(self, other: Any) -> BatchPolynomial:
         return self._combine(other, 1)
@@ -177,7 +211,7 @@ class BatchPolynomial:
     __rmul__ = __mul__
 
     def __rsub__(self, other: Any) -> BatchPolynomial:
-        return -self + other
+        return (-self)._combine(other, 1)
 
     def _combine(self, other: Any, sign: int) -> BatchPolynomial:
         addends = self._operand(other)
@@ -199,31 +233,34 @@ class BatchPolynomial:
         return tuple(_as_kind(values, join_kinds([self._kind, kind], "polynomials that are combined")))
 
     def __str__(self) -> str:
-        terms = [
-            _text(a) + ("" if k == 0 else " c" if k == 1 else f" c^{k}")
-            for k, a in enumerate(self.c_coefficients)
-            if a != 0
-        ]
+        c = "c" if self._letter_is_free() else "c(b)"
+        powers = ["", f" {c}", *(f" {c}^{k}" for k in range(2, self.degree + 1))]
+        terms = [_text(a) + power for a, power in zip(self.c_coefficients, powers, strict=False) if a != 0]
         n = self.design.max_batch_size
         factor = "1/b, b >= 1" if n is None else f"(n - b)/(b (n - 1)), n = {n}, 1 <= b <= n"
-        return f"{' + '.join(terms) or '0'}, where c = {factor}"
+        return f"{' + '.join(terms) or '0'}, where {c} = {factor}"
+
+    def __repr__(self) -> str:
+        return f"BatchPolynomial({self})"
 
     def _repr_latex_(self) -> str:
         import sympy
 
-        c = sympy.Symbol("c")
+        letter = "c" if self._letter_is_free() else "c(b)"
         n = self.design.max_batch_size
         factor = r"\tfrac{1}{b}" if n is None else rf"\tfrac{{{n}-b}}{{{n - 1}\,b}}"
         short = [
-            sympy.sympify(a)
-            if len(str(a)) <= _LONGEST_FRACTION
-            else sympy.Float(float(a), 6)
-            if not self.is_symbolic
-            else a
+            sympy.Rational(a.numerator, a.denominator).evalf(6) if _is_long(a) else sympy.sympify(a)
             for a in self.c_coefficients
         ]
-        terms = [sympy.latex(a * c**k) for k, a in enumerate(short) if a != 0]
-        return rf"${' + '.join(terms) or '0'},\quad c = {factor}$"
+        c = sympy.Dummy(letter)
+        terms = [sympy.latex(a * c**k, symbol_names={c: letter}) for k, a in enumerate(short) if a != 0]
+        total = " + ".join(terms).replace("+ -", "- ") or "0"
+        return rf"${total},\quad {letter} = {factor}$"
+
+    def _letter_is_free(self) -> bool:
+        """Whether no symbol of the user's is called c."""
+        return not self.is_symbolic or all(str(x) != "c" for a in self.c_coefficients for x in a.free_symbols)
 
 
 def _fmpq(value: Fraction) -> fmpq:
@@ -252,7 +289,16 @@ def _trimmed(values: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _text(value: Any) -> str:
+    if _is_long(value):
+        with localcontext(prec=12):  # unlike floats, decimals have no largest number
+            return f"{Decimal(value.numerator) / Decimal(value.denominator):.12g}"
     text = str(value)
-    if isinstance(value, Fraction) and len(text) > _LONGEST_FRACTION:
-        return f"{float(value):.12g}"
     return f"({text})" if " " in text else text
+
+
+def _is_long(value: Any) -> bool:
+    """Whether a fraction is too long to read; written so that no huge integer is turned into digits."""
+    if not isinstance(value, Fraction):
+        return False
+    bits = value.numerator.bit_length() + value.denominator.bit_length()
+    return bits > 4 * _LONGEST_FRACTION or len(str(value)) > _LONGEST_FRACTION

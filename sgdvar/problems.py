@@ -47,7 +47,7 @@ class LinearRegression:
                 f"data must be a Dataset or a GaussianPopulation, got {type(self.data).__name__}; write Dataset(X, y)"
             )
         decay, decay_kind = parse_scalar(self.weight_decay, "weight_decay")
-        if decay_kind != "symbolic" and decay < 0:
+        if decay.is_negative if decay_kind == "symbolic" else decay < 0:
             raise ValueError(f"weight_decay must be at least 0, got {decay}")
         object.__setattr__(self, "weight_decay", decay)
         object.__setattr__(self, "kind", join_kinds([self.data.kind, decay_kind], "data and weight_decay"))
@@ -74,4 +74,5 @@ class LinearRegression:
         r"""The gradient of each example's loss, :math:`(W x - y)\, x^\top + \lambda W`: shape (b, p) or (b, q, p)."""
         residuals = self.residuals(weights, inputs, targets)
         inputs = inputs if residuals.ndim == 1 else inputs[:, None, :]
-        return residuals[..., None] * inputs + self.weight_decay * weights
+        gradients: Array = residuals[..., None] * inputs + self.weight_decay * weights
+        return gradients

@@ -11,7 +11,7 @@ from sgdvar.problems import LinearRegression
 from sgdvar.sampling import BatchDesign, Sampling
 from sgdvar.scalars import Array, Kind, Scalar, check_count, join_kinds, parse_array
 
-__all__ = ["SGD"]
+__all__ = ["SGD", "check_process"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,5 +141,19 @@ class SGD:
             return [self.step_size] * count
         return list(self.step_size[:count])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.problem, self.start, self.step_size, self.sampling)  # copies are read-only, too
+
     def __repr__(self) -> str:
         return f"SGD({type(self.problem).__name__}, {self.problem.data}, {self.design}, {self.kind})"
+
+
+def check_process(sgd: object) -> SGD:
+    """``sgd`` as an SGD.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if not isinstance(sgd, SGD):
+        raise TypeError(f"sgd must be an SGD, got {type(sgd).__name__}; write SGD(problem, start, step_size)")
+    return sgd

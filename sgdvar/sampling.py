@@ -47,8 +47,8 @@ class BatchDesign:
         population_size: The number of examples n; None for a population.
 
     Raises:
-        TypeError: ``sampling`` is not one of the three designs.
-        ValueError: The design does not fit the source, for example IID on finite data.
+        TypeError: ``sampling`` is not one of the three designs, or the number of examples no integer.
+        ValueError: No examples, or a design that does not fit the source, for example IID on finite data.
     """
 
     sampling: Sampling
@@ -60,6 +60,8 @@ class BatchDesign:
                 "sampling must be IID(), WithReplacement() or WithoutReplacement(), got "
                 f"{self.sampling!r} of type {type(self.sampling).__name__}"
             )
+        if self.population_size is not None:
+            object.__setattr__(self, "population_size", check_count(self.population_size, "population_size", least=1))
         if self.population_size is None and not isinstance(self.sampling, IID):
             raise ValueError(f"sampling must be IID() for a population, got {self.sampling}")
         if self.population_size is not None and isinstance(self.sampling, IID):

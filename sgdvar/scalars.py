@@ -61,28 +61,29 @@ def _is_sympy(value: object) -> bool:
 
 
 def _parse_sympy(value: Any, name: str) -> tuple[Any, Kind]:
+    import sympy
+
+    if not isinstance(value, sympy.Expr) or value.is_commutative is False:
+        raise TypeError(f"{name} must hold numbers, or polynomials in commuting symbols, got {value}")
     if value.is_Integer:
         return int(value), "integer"
     if value.is_Rational:
         return Fraction(int(value.p), int(value.q)), "rational"
     if value.is_Float:
-        return float(value), "float"
-    import sympy
-
-    if not value.free_symbols or not value.is_polynomial(*value.free_symbols):
+        return parse_scalar(float(value), name)
+    if value.has(sympy.Float):
+        raise NotExactError(f"{name} must not mix symbols with floats, got {value}; write 0.1 as Rational(1, 10)")
+    symbols = sorted(value.free_symbols, key=str)
+    try:
+        polynomial = sympy.Poly(value, *symbols) if symbols else None
+    except sympy.PolynomialError:
+        polynomial = None
+    if polynomial is None or not (polynomial.domain.is_ZZ or polynomial.domain.is_QQ):
         raise ValueError(
             f"{name} must hold rational numbers, or polynomials in symbols with rational coefficients, got {value}; "
             "introduce a symbol for what is neither"
         )
-    if any(isinstance(atom, sympy.Float) for atom in value.atoms(sympy.Number)):
-        raise NotExactError(f"{name} must not mix symbols with floats, got {value}; write 0.1 as Rational(1, 10)")
-    irrational = [c for c in sympy.Poly(value, *value.free_symbols).coeffs() if not c.is_Rational]
-    if irrational:
-        raise ValueError(
-            f"{name} must hold polynomials with rational coefficients, got the coefficient {irrational[0]} in {value}; "
-            "introduce a symbol for it"
-        )
-    expanded = sympy.expand(value)
+    expanded = polynomial.as_expr()
     return (expanded, "symbolic") if expanded.free_symbols else _parse_sympy(expanded, name)
 
 
@@ -136,6 +137,8 @@ def parse_array(values: Any, name: str) -> tuple[Array, Kind]:
         ValueError: Ragged, empty, or not finite.
         NotExactError: Floats mixed with Fractions or symbols.
     """
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be masked; drop the masked entries, or fill them")
     array = np.asarray(values) if hasattr(values, "__array__") else np.array(values, dtype=object)
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
@@ -205,8 +208,8 @@ def rationalize(array: Any, max_denominator: int = 1000) -> Any:
         An array of Fractions of the same shape (one Fraction for one number). Exact entries come back unchanged.
 
     Raises:
-        TypeError: An entry is no number, or a symbol.
-        ValueError: Ragged, empty, not finite, or ``max_denominator`` below 1.
+        TypeError: An entry is no number, or a symbol; rows of different lengths.
+        ValueError: Empty, not finite, or ``max_denominator`` below 1.
 
     Examples:
         >>> import sgdvar as sv
@@ -214,11 +217,13 @@ def rationalize(array: Any, max_denominator: int = 1000) -> Any:
         [Fraction(1, 4), Fraction(1, 3)]
     """
     check_count(max_denominator, "max_denominator", least=1)
-    parsed, kind = parse_array(array, "array")
-    if kind == "symbolic":
-        raise TypeError("array must hold numbers to be rationalized, got symbols")
-    result = np.empty(parsed.shape, dtype=object)
-    for index, entry in np.ndenumerate(parsed):
-        exact = Fraction(int(entry)) if kind == "integer" else Fraction(entry)
-        result[index] = exact.limit_denominator(max_denominator) if kind == "float" else exact
+    entries = np.array(array, dtype=object)
+    if entries.size == 0:
+        raise ValueError(f"array must not be empty, got shape {entries.shape}")
+    result = np.empty(entries.shape, dtype=object)
+    for index, entry in np.ndenumerate(entries):
+        number, kind = parse_scalar(entry, "array")  # one by one: this is where floats may meet exact numbers
+        if kind == "symbolic":
+            raise TypeError(f"array must hold numbers to be rationalized, got {number}")
+        result[index] = Fraction(number).limit_denominator(max_denominator) if kind == "float" else Fraction(number)
     return result if result.ndim else result[()]

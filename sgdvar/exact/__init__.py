@@ -9,7 +9,7 @@ from sgdvar.exact import linear_regression
 from sgdvar.exact.one_feature import gradient_variance_in_time
 from sgdvar.exact.stability import stable_step_size
 from sgdvar.polynomial import BatchPolynomial
-from sgdvar.process import SGD
+from sgdvar.process import SGD, check_process
 from sgdvar.scalars import Array
 
 __all__ = [
@@ -95,6 +95,14 @@ def full_gradient_variance(sgd: SGD, step: int, *, matrix: Any = None, layer: in
         TypeError: As for ``gradient_variance``.
         ValueError: As for ``gradient_variance``.
         NotExactError: As for ``gradient_variance``.
+
+    Examples:
+        >>> from fractions import Fraction
+        >>> import sgdvar as sv
+        >>> problem = sv.LinearRegression(sv.Dataset([[1, 0], [1, 2], [0, 1]], [1, 0, 2]))
+        >>> sgd = sv.SGD(problem, start=[0, 0], step_size=Fraction(1, 2))
+        >>> print(sv.full_gradient_variance(sgd, step=1))
+        16/27 c, where c = (n - b)/(b (n - 1)), n = 3, 1 <= b <= n
     """
     return linear_regression.full_gradient_variance(*_checked(sgd, step, matrix, layer))
 
@@ -117,6 +125,14 @@ def gradient_second_moment(sgd: SGD, step: int, *, matrix: Any = None, layer: in
         TypeError: As for ``gradient_variance``.
         ValueError: As for ``gradient_variance``.
         NotExactError: As for ``gradient_variance``.
+
+    Examples:
+        >>> from fractions import Fraction
+        >>> import sgdvar as sv
+        >>> problem = sv.LinearRegression(sv.Dataset([[1, 0], [1, 2], [0, 1]], [1, 0, 2]))
+        >>> sgd = sv.SGD(problem, start=[0, 0], step_size=Fraction(1, 2))
+        >>> print(sv.gradient_second_moment(sgd, step=1))
+        157/54 c + 19/27 c^2, where c = (n - b)/(b (n - 1)), n = 3, 1 <= b <= n
     """
     return linear_regression.gradient_second_moment(*_checked(sgd, step, matrix, layer))
 
@@ -143,7 +159,16 @@ def expected_loss(sgd: SGD, step: int, *, data: Data | None = None) -> BatchPoly
         TypeError: ``step`` is not an integer, or ``data`` no data source.
         ValueError: ``step`` is negative or needs more step sizes than given; ``data`` with other shapes.
         NotExactError: Floats mixed with Fractions or symbols.
+
+    Examples:
+        >>> from fractions import Fraction
+        >>> import sgdvar as sv
+        >>> problem = sv.LinearRegression(sv.Dataset([[1, 0], [1, 2], [0, 1]], [1, 0, 2]))
+        >>> sgd = sv.SGD(problem, start=[0, 0], step_size=Fraction(1, 2))
+        >>> print(sv.expected_loss(sgd, step=1))
+        25/36 + 1/6 c, where c = (n - b)/(b (n - 1)), n = 3, 1 <= b <= n
     """
+    step = check_process(sgd).check_step(step)
     if data is None:
         data = sgd.problem.data
     if not isinstance(data, Dataset | GaussianPopulation):
@@ -151,7 +176,7 @@ def expected_loss(sgd: SGD, step: int, *, data: Data | None = None) -> BatchPoly
     own = sgd.problem.data
     if (data.inputs, data.outputs) != (own.inputs, own.outputs):
         raise ValueError(f"data must have the inputs and outputs of {own}, got {data}")
-    return linear_regression.expected_loss(sgd, sgd.check_step(step), data)
+    return linear_regression.expected_loss(sgd, step, data)
 
 
 def mean_gradient(sgd: SGD, step: int) -> Array:
@@ -170,8 +195,16 @@ def mean_gradient(sgd: SGD, step: int) -> Array:
     Raises:
         TypeError: ``step`` is not an integer.
         ValueError: ``step`` is negative or needs more step sizes than given.
+
+    Examples:
+        >>> from fractions import Fraction
+        >>> import sgdvar as sv
+        >>> problem = sv.LinearRegression(sv.Dataset([[1, 0], [1, 2], [0, 1]], [1, 0, 2]))
+        >>> sgd = sv.SGD(problem, start=[0, 0], step_size=Fraction(1, 2))
+        >>> [mean(1) for mean in sv.mean_gradient(sgd, step=0)]
+        [Fraction(-1, 3), Fraction(-2, 3)]
     """
-    return linear_regression.mean_gradient(sgd, sgd.check_step(step))
+    return linear_regression.mean_gradient(sgd, check_process(sgd).check_step(step))
 
 
 def mean_weights(sgd: SGD, step: int) -> Array:
@@ -190,8 +223,16 @@ def mean_weights(sgd: SGD, step: int) -> Array:
     Raises:
         TypeError: ``step`` is not an integer.
         ValueError: ``step`` is negative or needs more step sizes than given.
+
+    Examples:
+        >>> from fractions import Fraction
+        >>> import sgdvar as sv
+        >>> problem = sv.LinearRegression(sv.Dataset([[1, 0], [1, 2], [0, 1]], [1, 0, 2]))
+        >>> sgd = sv.SGD(problem, start=[0, 0], step_size=Fraction(1, 2))
+        >>> [mean(1) for mean in sv.mean_weights(sgd, step=1)]
+        [Fraction(1, 6), Fraction(1, 3)]
     """
-    return linear_regression.mean_weights(sgd, sgd.check_step(step))
+    return linear_regression.mean_weights(sgd, check_process(sgd).check_step(step))
 
 
 def weight_covariance(sgd: SGD, step: int) -> Array:
@@ -210,11 +251,19 @@ def weight_covariance(sgd: SGD, step: int) -> Array:
     Raises:
         TypeError: ``step`` is not an integer.
         ValueError: ``step`` is negative or needs more step sizes than given.
+
+    Examples:
+        >>> from fractions import Fraction
+        >>> import sgdvar as sv
+        >>> problem = sv.LinearRegression(sv.Dataset([[1, 0], [1, 2], [0, 1]], [1, 0, 2]))
+        >>> sgd = sv.SGD(problem, start=[0, 0], step_size=Fraction(1, 2))
+        >>> print(sv.weight_covariance(sgd, step=1)[0, 1])
+        -1/18 c, where c = (n - b)/(b (n - 1)), n = 3, 1 <= b <= n
     """
-    return linear_regression.weight_covariance(sgd, sgd.check_step(step))
+    return linear_regression.weight_covariance(sgd, check_process(sgd).check_step(step))
 
 
 def _checked(sgd: SGD, step: int, matrix: Any, layer: int | None) -> tuple[SGD, int, Any, Any]:
-    sgd.check_layer(layer)
+    check_process(sgd).check_layer(layer)
     rows, kind = sgd.check_matrix(matrix)
     return sgd, sgd.check_step(step), rows, kind

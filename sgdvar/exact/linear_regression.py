@@ -20,7 +20,13 @@ import numpy as np
 
 from sgdvar.arithmetic import Arithmetic, FloatArithmetic, arithmetic_for
 from sgdvar.data import Data
-from sgdvar.moments import GradientMoments, gradient_moments, reference_weights, second_moments
+from sgdvar.moments import (
+    GradientMoments,
+    gradient_moments,
+    mean_square_residual,
+    reference_weights,
+    second_moments,
+)
 from sgdvar.polynomial import BatchPolynomial
 from sgdvar.process import SGD
 from sgdvar.scalars import Array, Kind, join_kinds
@@ -129,7 +135,11 @@ class SecondMoments:
         k, size, _ = stack.shape
         half = self.arithmetic.matmul(stack.reshape(k * size, size), self.gradient.T).reshape(k, size, size - 1)
         both = self.arithmetic.matmul(half.transpose(0, 2, 1).reshape(k * (size - 1), size), self.gradient.T)
-        return both.reshape(k, size - 1, size - 1)
+        result: Array = both.reshape(k, size - 1, size - 1)
+        if isinstance(self.arithmetic, FloatArithmetic):  # as a square, a small mean gradient stays accurate
+            mean = self.gradient @ stack[0, :, -1]
+            result[0] = np.outer(mean, mean)
+        return result
 
 
 _cache: WeakKeyDictionary[SGD, dict[Arithmetic, tuple[int, Array]]] = WeakKeyDictionary()
@@ -143,8 +153,14 @@ def _solve(sgd: SGD, step: int, kind: Kind, others: tuple[Any, ...] = ()) -> tup
     at, stack = known.get(arithmetic, (0, None))
     if stack is None or at > step:
         at, stack = 0, recursion.start()
-    for step_size in sgd.step_sizes(step)[at:]:
-        stack = recursion.advance(stack, step_size)
+    with np.errstate(over="ignore", invalid="ignore"):  # an error of its own, below
+        for step_size in sgd.step_sizes(step)[at:]:
+            stack = recursion.advance(stack, step_size)
+    if isinstance(arithmetic, FloatArithmetic) and not np.isfinite(stack).all():
+        raise OverflowError(
+            f"second moments must stay within the range of floats, got more by step {step}: the process diverges; use "
+            "smaller step sizes, or exact numbers"
+        )
     known[arithmetic] = (step, stack)
     return recursion, stack
 
@@ -208,7 +224,10 @@ def expected_loss(sgd: SGD, step: int, data: Data) -> BatchPolynomial:
     origin = np.append(recursion.reference, 0)[:, None]  # ||w||^2 = ||e||^2 + 2 reference.e + ||reference||^2
     shifted = stack + origin * stack[:, -1:, :] + (origin * stack[:, -1:, :]).transpose(0, 2, 1)
     squares = np.trace(shifted[:, :d, :d], axis1=1, axis2=2) + stack[:, -1, -1] * (origin**2).sum()
-    doubled = (own * second).sum(axis=(1, 2)) * decay_denominator + squares * decay * scale
+    residuals = (own * second).sum(axis=(1, 2))
+    if reference is not None:
+        residuals[0] = mean_square_residual(data, stack[0, :d, -1].reshape(reference.shape), reference)
+    doubled = residuals * decay_denominator + squares * decay * scale
     denominator = 2 * stack[0, -1, -1] * scale * decay_denominator
     return _polynomial(recursion, doubled, denominator, centred=False)
 

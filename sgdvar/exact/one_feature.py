@@ -2,6 +2,7 @@ r"""The closed form in the step as well as in the batch size, for one feature.""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from sgdvar.arithmetic import arithmetic_for
 from sgdvar.errors import NotExactError
 from sgdvar.moments import gradient_moments
-from sgdvar.process import SGD
+from sgdvar.process import SGD, check_process
 
 __all__ = ["gradient_variance_in_time"]
 
@@ -37,7 +38,9 @@ def gradient_variance_in_time(
         A SymPy expression; ``.subs(...).doit()`` evaluates it.
 
     Raises:
-        ValueError: More than one feature or output, a step-size sequence, or an unknown form.
+        TypeError: ``step`` or ``batch_size`` is neither an integer nor a SymPy expression with symbols.
+        ValueError: More than one feature or output, a step-size sequence, an unknown form, or an integer that is no
+            step or no batch size of the design.
         NotExactError: Floats in the problem.
 
     References:
@@ -56,7 +59,7 @@ def gradient_variance_in_time(
 
     if form not in ("sum", "piecewise"):
         raise ValueError(f'form must be "sum" or "piecewise", got {form!r}')
-    if sgd.start.size != 1:
+    if check_process(sgd).start.size != 1:
         raise ValueError(
             f"the closed form in t needs one feature and one output, got weights of shape {sgd.start.shape}"
         )
@@ -64,7 +67,8 @@ def gradient_variance_in_time(
         raise ValueError(f"the closed form in t needs a constant step size, got {len(sgd.step_size)} step sizes")
     if sgd.kind == "float":
         raise NotExactError("the closed form in t needs exact numbers, got floats; write 0.1 as Fraction(1, 10)")
-    t, b = sp.sympify(step), sp.sympify(batch_size)
+    t = _number_or_expression(step, sgd.check_step, "step")
+    b = _number_or_expression(batch_size, sgd.design.check_batch_size, "batch_size")
     arithmetic = arithmetic_for(sgd.kind, sgd.numbers())
     moments = gradient_moments(sgd.problem.data, arithmetic)
     basis, _ = arithmetic.numerators(np.array([[[1, 0], [0, 0]], [[0, 1], [1, 0]], [[0, 0], [0, 1]]]))
@@ -85,12 +89,13 @@ def gradient_variance_in_time(
         return kappa * mean**2 + linear * mean + constant
 
     if form == "sum":
-        i, j = sp.symbols("i j", integer=True, nonnegative=True)
+        i, j = sp.Dummy("i", integer=True, nonnegative=True), sp.Dummy("j", integer=True, nonnegative=True)
 
         def mean(steps: Any) -> Any:
             return mu**steps * w0 - alpha * cross * sp.Sum(mu**i, (i, 0, steps - 1))
 
-        variance = alpha**2 * c * sp.Sum(rho ** (t - 1 - j) * noise(mean(j)), (j, 0, t - 1))
+        spread = sp.Sum(rho ** (t - 1 - j) * noise(mean(j)), (j, 0, t - 1))
+        variance = alpha**2 * c * sp.Piecewise((0, sp.Eq(t, 0)), (spread, True))
         return (h**2 + c * kappa) * variance + c * noise(mean(t))
 
     limit = -cross / h
@@ -105,3 +110,14 @@ def gradient_variance_in_time(
     variance = alpha**2 * c * sum(weight * geometric(ratio) for ratio, weight in terms)
     total = (h**2 + c * kappa) * variance + c * sum(weight * ratio**t for ratio, weight in terms)
     return sp.Integer(0) if h == 0 else sp.Piecewise((0, sp.Eq(h, 0)), (total, True))
+
+
+def _number_or_expression(value: Any, check: Callable[[object], int], name: str) -> Any:
+    """A checked integer, or a SymPy expression with symbols."""
+    import sympy as sp
+
+    if isinstance(value, sp.Expr) and not value.is_Integer:
+        if value.is_number:
+            raise TypeError(f"{name} must be an integer or contain a symbol, got {value}")
+        return value
+    return sp.Integer(check(int(value) if isinstance(value, sp.Integer) else value))

@@ -9,7 +9,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from sgdvar.arithmetic import FloatArithmetic
 from sgdvar.moments import gradient_moments
-from sgdvar.process import SGD
+from sgdvar.process import SGD, check_process
 from sgdvar.scalars import Array
 
 __all__ = ["stable_step_size"]
@@ -20,13 +20,14 @@ _RANK_TOLERANCE = 1e-12  # relative to the largest eigenvalue of the Hessian
 def stable_step_size(sgd: SGD, batch_size: int) -> float:
     r"""The upper end of the interval of mean-square stable constant step sizes at a batch size.
 
-    Second moments of SGD converge from every start to one limit if and only if
+    Second moments of SGD converge, from every start to one limit, if and only if
     :math:`0 < \alpha < \alpha_{\max}(b)`,
 
     .. math:: \alpha_{\max} = 1 / \rho(\operatorname{Lyap}^{-1} Q), \qquad
         \operatorname{Lyap}(P) = HP + PH,\quad Q(P) = E[H_B P H_B]
 
-    on the row space of the data, where H is the Hessian and :math:`H_B` that of a batch.
+    on the row space of the data, where H is the Hessian and :math:`H_B` that of a batch; components of the start
+    outside of it never move.
 
     Args:
         sgd: The process; its start and step size do not matter.
@@ -38,6 +39,7 @@ def stable_step_size(sgd: SGD, batch_size: int) -> float:
     Raises:
         TypeError: ``batch_size`` is not an integer, or the problem holds symbols.
         ValueError: ``batch_size`` is outside the design's range.
+        OverflowError: Numbers so large or small that their fourth powers are no floats.
 
     References:
         Derived in the documentation of linear regression; at b = n it is the classical :math:`2/\lambda_{\max}(H)`.
@@ -48,7 +50,7 @@ def stable_step_size(sgd: SGD, batch_size: int) -> float:
         >>> round(sv.stable_step_size(sgd, 1), 12)  # E (1 - a x^2)^2 = 1 - 2 a + 3 a^2 < 1
         0.666666666667
     """
-    factor = float(sgd.design.variance_factor(batch_size))
+    factor = float(check_process(sgd).design.variance_factor(batch_size))
     data = sgd.problem.data
     if data.kind == "symbolic" or sgd.problem.kind == "symbolic":
         raise TypeError("stable_step_size needs numbers, got symbols; substitute values for them")

@@ -20,6 +20,7 @@ FLOATS = sv.Dataset(np.array(X, dtype=float), np.array(Y, dtype=float))
 PROBLEM = sv.LinearRegression(DATA)
 SGD = sv.SGD(PROBLEM, [0, 0], F(1, 2))
 V = sv.gradient_variance(SGD, step=1)
+SCALAR = sv.SGD(sv.LinearRegression(sv.Dataset([[1], [2], [4]], [1, 0, 3])), [1], F(1, 7))
 POPULATION = sv.GaussianPopulation(teacher=[1, 2])
 
 
@@ -71,7 +72,11 @@ POPULATION = sv.GaussianPopulation(teacher=[1, 2])
             ValueError,
             "polynomials in symbols with rational coefficients",
         ),
-        (lambda: sv.Dataset([[sp.sqrt(2) * sp.Symbol("x")]], [1]), ValueError, "got the coefficient sqrt(2)"),
+        (
+            lambda: sv.Dataset([[sp.sqrt(2) * sp.Symbol("x")]], [1]),
+            ValueError,
+            "introduce a symbol for what is neither",
+        ),
         (lambda: sv.Dataset([[sp.oo]], [1]), ValueError, "got oo"),
         (
             lambda: sv.SGD(PROBLEM, [0, 0, 0], F(1, 2)),
@@ -161,6 +166,36 @@ POPULATION = sv.GaussianPopulation(teacher=[1, 2])
             "polynomials must share one design",
         ),
         (lambda: sv.BatchPolynomial(SGD.design, (F(1, 2), 0.5)), sv.NotExactError, "c_coefficients must be all exact"),
+        (lambda: V([True, 2]), TypeError, "batch_size must be an integer, got True of type bool"),
+        (lambda: V.as_expr(sp.Integer(5)), TypeError, "for a value call the polynomial itself, V(5)"),
+        (lambda: V.as_expr("b"), TypeError, "b must be a SymPy expression, got 'b'"),
+        (lambda: V.as_c_expr(0.5), TypeError, "c must be a SymPy expression, got 0.5"),
+        (
+            lambda: sv.BatchPolynomial(SGD.design, (sp.Symbol("b", integer=True, positive=True),)).as_expr(),
+            ValueError,
+            "the coefficients contain the symbol b already",
+        ),
+        (lambda: sv.BatchPolynomial(None, (1,)), TypeError, "design must be a BatchDesign, got NoneType"),
+        (lambda: sv.BatchDesign(sv.WithoutReplacement(), 0), ValueError, "population_size must be at least 1, got 0"),
+        (lambda: sv.BatchDesign(sv.WithReplacement(), "a"), TypeError, "population_size must be an integer, got 'a'"),
+        (lambda: sv.Dataset([[sp.Symbol("x", commutative=False)]], [1]), TypeError, "polynomials in commuting symbols"),
+        (lambda: sv.Dataset([[sp.Symbol("x") > 0]], [1]), TypeError, "X must hold numbers, or polynomials"),
+        (lambda: sv.Dataset(np.ma.masked_array([[1, 2]], [[0, 1]]), [1]), TypeError, "X must not be masked"),
+        (
+            lambda: sv.LinearRegression(DATA, weight_decay=-sp.Symbol("l", positive=True)),
+            ValueError,
+            "weight_decay must be at least 0, got -l",
+        ),
+        (lambda: sv.gradient_variance(PROBLEM, 1), TypeError, "sgd must be an SGD, got LinearRegression; write SGD("),
+        (lambda: sv.mean_weights(None, 1), TypeError, "sgd must be an SGD, got NoneType"),
+        (lambda: sv.stable_step_size(PROBLEM, 1), TypeError, "sgd must be an SGD"),
+        (lambda: sv.enumerate_gradient_variance(PROBLEM, 1, 1), TypeError, "sgd must be an SGD"),
+        (lambda: sv.gradient_variance_in_time(SCALAR, 1, 4), ValueError, "got 4 with n = 3"),
+        (lambda: sv.gradient_variance_in_time(SCALAR, -1, 2), ValueError, "step must be at least 0, got -1"),
+        (lambda: sv.gradient_variance_in_time(SCALAR, 1.5, 2), TypeError, "step must be an integer, got 1.5"),
+        (lambda: sv.gradient_variance_in_time(SCALAR, "t", 2), TypeError, "step must be an integer, got 't'"),
+        (lambda: sv.gradient_variance_in_time(SCALAR, 1, sp.Rational(1, 2)), TypeError, "contain a symbol, got 1/2"),
+        (lambda: sv.gradient_variance_in_time(SCALAR, 1, 1, form="x"), ValueError, 'form must be "sum" or "piecewise"'),
         (lambda: sv.BatchPolynomial(SGD.design, ()), ValueError, "c_coefficients must not be empty"),
         (
             lambda: sv.stable_step_size(sv.SGD(sv.LinearRegression(sv.Dataset([[sp.Symbol("x")]], [1])), [0], 1), 1),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
 from fractions import Fraction as F
 
 import numpy as np
@@ -110,6 +113,7 @@ def test_rationalize_is_the_one_way_from_floats_to_fractions() -> None:
     assert sv.rationalize(0.1) == F(1, 10)
     assert sv.rationalize(np.array([[0.333, 2.0]]), max_denominator=10).tolist() == [[F(1, 3), 2]]
     assert sv.rationalize([1, F(1, 2000)]).tolist() == [1, F(1, 2000)]
+    assert sv.rationalize([10**30, F(1, 3), 0.5]).tolist() == [10**30, F(1, 3), F(1, 2)]  # exact ones are not touched
 
 
 def test_parsed_arrays_are_read_only_copies_in_canonical_form() -> None:
@@ -124,3 +128,26 @@ def test_parsed_arrays_are_read_only_copies_in_canonical_form() -> None:
     assert parse_array(np.array([2**63], dtype=np.uint64), "X")[0].tolist() == [2**63]
     assert parse_array([sp.Integer(2), F(1, 2)], "X")[1] == "rational"
     assert parse_array([1, 2.5], "X")[1] == "float"
+
+
+def test_huge_coefficients_can_be_printed() -> None:
+    V = sv.BatchPolynomial(WITH, (0, F(10**6000, 7), F(-1, 10**6000)))
+    assert str(V).startswith("1.42857142857e+5999 c + -1e-6000 c^2")
+    assert "c^{2}" in V._repr_latex_()
+    assert repr(V) == f"BatchPolynomial({V})"
+
+
+def test_a_symbol_of_the_users_that_is_called_c_is_not_mistaken_for_the_variance_factor() -> None:
+    V = sv.BatchPolynomial(WITH, (0, sp.Symbol("c")))
+    assert str(V) == "c c(b), where c(b) = 1/b, b >= 1"
+    assert V._repr_latex_() == r"$c(b) c,\quad c(b) = \tfrac{1}{b}$"
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda sgd: pickle.loads(pickle.dumps(sgd))])
+def test_copies_and_pickles_are_read_only_too(duplicate: Callable[[sv.SGD], sv.SGD]) -> None:
+    for data in (sv.Dataset([[1], [2]], [1, 0]), sv.GaussianPopulation([1], noise_factor=2)):
+        sgd = sv.SGD(sv.LinearRegression(data, F(1, 2)), [3], [F(1, 2), F(1, 3)])
+        twin = duplicate(sgd)
+        assert sv.gradient_variance(twin, step=2) == sv.gradient_variance(sgd, step=2)
+        for array in (twin.start, twin.step_size, twin.problem.data.numbers()[0]):
+            assert not array.flags.writeable

@@ -221,6 +221,7 @@ def test_expected_loss_on_other_data_is_the_loss_of_the_mean_plus_half_the_trace
         make(inputs=[[1], [1], [1], [1], [1]], start=[2], step_size=1),  # one step reaches the minimiser: mu = 0
         make(inputs=[[1], [-1], [1], [1], [1]], start=[2], step_size=0),  # rho = mu = 1
         make(inputs=[[0], [0], [0], [0], [0]], start=[2]),  # no curvature at all
+        make(inputs=[[1], [1], [1], [1], [1]], y=[0] * 5, start=[1], step_size=1),  # rho = 0: 0^0 at step 0
         sv.SGD(
             sv.LinearRegression(sv.GaussianPopulation(teacher=[2], input_factor=[[3]], noise_factor=F(1, 2))),
             start=[-1],
@@ -247,6 +248,14 @@ def test_closed_form_in_t_holds_for_symbols() -> None:
         exact = sv.gradient_variance(sgd, step=step).as_expr(b)
         assert sp.expand(sums.subs(t, step).doit() - exact) == 0  # an identity in a, w, y0 and b
         assert piecewise.subs({**point, t: step}) == exact.subs(point)
+
+
+def test_closed_form_in_t_keeps_apart_from_symbols_that_are_called_i_and_j() -> None:
+    j = sp.Symbol("j", integer=True, nonnegative=True)
+    sgd = make(inputs=[[1], [2], [4]], y=[1, 0, 3], start=[1], step_size=F(1, 7))
+    expected = sv.gradient_variance(sgd, step=2)(2)
+    found = sv.gradient_variance_in_time(sgd, j, 2).subs(j, 2).doit()
+    assert F(int(found.p), int(found.q)) == expected
 
 
 def test_limits_give_zero_or_plain_gradient_descent() -> None:

@@ -147,3 +147,38 @@ def test_stable_step_size_at_the_full_batch_is_two_over_the_largest_eigenvalue()
     assert abs(sv.stable_step_size(sgd, 30) * np.linalg.eigvalsh(H)[-1] / 2 - 1) < 1e-9
     flat = sv.SGD(sv.LinearRegression(sv.Dataset(np.zeros((2, 1)), np.ones(2))), [0.0], 1.0)
     assert sv.stable_step_size(flat, 1) == np.inf
+
+
+def test_loss_and_second_moment_keep_their_accuracy_at_large_feature_means() -> None:
+    X = np.array([[1e8 + 1, 1e8], [1e8 + 3, 1e8 + 1], [1e8, 1e8 + 5], [1e8 + 2, 1e8 + 2]])
+    y = X @ [1, -1] + np.array([1, -1, 1, 0]) * 2.0**-10
+    floats = sv.SGD(sv.LinearRegression(sv.Dataset(X, y)), [1.0, -1.0], 0.0)
+    exact = sv.SGD(
+        sv.LinearRegression(sv.Dataset([[Fraction(v) for v in row] for row in X], [Fraction(v) for v in y])), [1, -1], 0
+    )
+    for quantity, tolerance in (
+        (sv.expected_loss, 1e-4),
+        (sv.gradient_second_moment, 1e-3),
+        (sv.gradient_variance, 1e-4),
+    ):
+        assert abs(quantity(floats, 0)(2) / float(quantity(exact, 0)(2)) - 1) < tolerance
+    other = sv.Dataset(X[:2], y[:2])
+    assert abs(sv.expected_loss(floats, 0, data=other)(2) * 2**21 - 1) < 1e-4
+
+
+def test_divergence_beyond_the_range_of_floats_is_an_error() -> None:
+    sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1.0], [2.0]], [1.0, 0.0])), [0.0], 5.0)
+    with pytest.raises(OverflowError, match="the process diverges; use smaller step sizes, or exact numbers"):
+        sv.gradient_variance(sgd, step=400)
+    assert sv.gradient_variance(sgd, step=3)(1) > 0
+
+
+@pytest.mark.parametrize("scale", [1e100, 1e-90])
+def test_data_whose_fourth_powers_are_no_floats_are_an_error(scale: float) -> None:
+    sgd = sv.SGD(sv.LinearRegression(sv.Dataset(scale * np.array([[1.0], [2.0]]), [1.0, 0.0])), [0.0], 1.0)
+    for call in (lambda: sv.gradient_variance(sgd, step=1), lambda: sv.stable_step_size(sgd, 1)):
+        with pytest.raises(OverflowError, match="rescale the data, or use exact numbers"):
+            call()
+    huge = sv.SGD(sv.LinearRegression(sv.Dataset([[10**400]], [1])), [0], 1)
+    with pytest.raises(OverflowError, match="within the range of floats"):
+        sv.stable_step_size(huge, 1)
