@@ -1,0 +1,440 @@
+"""Certificates: right on every polynomial, refused when anything in them is changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from fractions import Fraction
+
+import pytest
+import sympy
+from hypothesis import example, given, strategies as st
+
+import sgdvar as sv
+from sgdvar.certificates import MonotonePieces, NonNegativeCoefficients, Piece, certificate_from_dict
+
+IID = sv.BatchDesign(sv.IID(), None)
+WITH = sv.BatchDesign(sv.WithReplacement(), 5)
+
+
+def without(n):
+    return sv.BatchDesign(sv.WithoutReplacement(), n)
+
+
+def product(*factors):
+    result = [Fraction(1)]
+    for factor in factors:
+        result = [
+            sum(result[j] * factor[k - j] for j in range(len(result)) if 0 <= k - j < len(factor))
+            for k in range(len(result) + len(factor) - 1)
+        ]
+    return result
+
+
+def with_derivative(*factors, design=WITH):
+    """The polynomial V in c with V = 0 at c = 0 whose derivative in c is the product of these polynomials."""
+    derivative = product(*factors)
+    return sv.BatchPolynomial(design, (0, *(a / (k + 1) for k, a in enumerate(derivative))))
+
+
+def root_at(c):
+    """The polynomial c - root, in powers of c."""
+    return [-Fraction(c), Fraction(1)]
+
+
+def brute_force(V, bound):
+    """The first rise and the end of the last rise among the batch sizes up to the bound."""
+    values = [V(b) for b in range(1, bound + 1)]
+    rises = [b for b in range(1, bound) if values[b] > values[b - 1]]
+    return (rises[0], rises[-1] + 1) if rises else (None, 1)
+
+
+def agrees_with_brute_force(V, bound):
+    verdict = sv.certify_decreasing(V)
+    first, start = brute_force(V, bound)
+    if verdict.status == "proved":
+        assert (first, start) == (None, 1)
+        assert verdict.from_batch_size == 1
+        assert verdict.witness is None
+    else:
+        assert verdict.status == "refuted"
+        b, following, value, larger = verdict.witness
+        assert following == b + 1
+        assert (value, larger) == (V(b), V(b + 1))
+        assert larger > value
+        assert first == (b if b < bound else None)
+        if verdict.from_batch_size is None:
+            assert verdict.certificate is None
+            assert "for ever" in verdict.reason
+            assert V(2 * 10**9) > V(10**9)
+            return
+        if verdict.from_batch_size <= bound:
+            assert start == verdict.from_batch_size
+    assert verdict.certificate.from_batch_size == verdict.from_batch_size
+    assert sv.check_certificate(verdict.certificate, V) is True
+    assert certificate_from_dict(json.loads(json.dumps(verdict.certificate.to_dict()))) == verdict.certificate
+
+
+rationals = st.builds(Fraction, st.integers(-30, 30), st.integers(1, 6))
+designs = st.one_of(st.just(IID), st.just(WITH), st.integers(1, 60).map(without))
+
+
+@given(designs, st.lists(rationals, min_size=1, max_size=7))
+def test_verdicts_agree_with_brute_force_for_random_polynomials(design, coefficients):
+    V = sv.BatchPolynomial(design, tuple(coefficients))
+    agrees_with_brute_force(V, design.max_batch_size or 80)
+
+
+reciprocals = st.builds(Fraction, st.integers(1, 4), st.integers(1, 40))
+
+
+@given(designs, st.lists(reciprocals, max_size=4), st.booleans(), st.lists(rationals, min_size=1, max_size=2))
+@example(WITH, [Fraction(1, 2)] * 2, False, [Fraction(1)])
+@example(WITH, [Fraction(1, 3)] * 3 + [Fraction(1, 2)], True, [Fraction(1)])
+def test_verdicts_agree_with_brute_force_where_the_derivative_has_roots_near_batch_sizes(
+    design, roots, is_negative, rest
+):
+    sign = [Fraction(-1 if is_negative else 1)]
+    V = with_derivative(sign, rest, *map(root_at, roots), design=design)
+    agrees_with_brute_force(V, design.max_batch_size or 80)
+
+
+# Named cases
+
+
+def test_non_negative_coefficients_prove_at_once():
+    verdict = sv.certify_decreasing(sv.BatchPolynomial(without(9), (-5, 0, 3)))
+    assert verdict.status == "proved"
+    assert verdict.certificate == NonNegativeCoefficients()
+    assert verdict.from_batch_size == 1
+
+
+def test_zero_and_constant_polynomials_never_rise():
+    for design in (IID, WITH, without(1), without(2), without(7)):
+        for value in (0, 3, -3):
+            V = sv.BatchPolynomial(design, (value,))
+            verdict = sv.certify_decreasing(V)
+            assert verdict.status == "proved"
+            assert sv.check_certificate(verdict.certificate, V)
+
+
+def test_with_one_example_there_is_nothing_to_rise():
+    V = sv.BatchPolynomial(without(1), (1, -3, 2))
+    assert sv.certify_decreasing(V).status == "proved"
+
+
+def test_with_two_examples_one_comparison_decides():
+    assert sv.certify_decreasing(sv.BatchPolynomial(without(2), (0, -1, 1))).status == "proved"
+    verdict = sv.certify_decreasing(sv.BatchPolynomial(without(2), (0, -2, 1)))
+    assert verdict.witness == (1, 2, -1, 0)
+    assert verdict.certificate == MonotonePieces(2, (), (1, 2))
+
+
+def test_a_derivative_that_is_negative_only_between_neighbours_is_no_rise():
+    # dV/du = (u - 0.4)(u - 0.45) is negative between 1/3 and 1/2 only, and V(3) > V(2) is false.
+    V = with_derivative(root_at(Fraction(2, 5)), root_at(Fraction(9, 20)))
+    verdict = sv.certify_decreasing(V)
+    assert verdict.status == "proved"
+    assert Piece(2, 3, "compared") in verdict.certificate.pieces
+    assert sv.check_certificate(verdict.certificate, V)
+
+
+def test_a_bump_between_one_and_two_is_found():
+    verdict = sv.certify_decreasing(sv.BatchPolynomial(IID, (0, 4, -3)))
+    assert verdict.status == "refuted"
+    assert verdict.witness == (1, 2, 1, Fraction(5, 4))
+    assert verdict.from_batch_size == 2
+    assert verdict.reason == "V rises from b = 1 to 2; from b = 2 on it never rises"
+
+
+def test_double_roots_at_batch_sizes_are_no_rises():
+    factors = [root_at(Fraction(1, b)) for b in (2, 3, 3, 2, 7, 7)]
+    V = with_derivative(*factors)
+    verdict = sv.certify_decreasing(V)
+    assert verdict.status == "proved"
+    assert sv.check_certificate(verdict.certificate, V)
+    assert sv.certify_decreasing(V * -1).from_batch_size is None
+
+
+def test_equal_values_at_neighbours_are_no_rise():
+    V = sv.BatchPolynomial(IID, (0, 3, -2))  # 3/b - 2/b^2 is 1 at b = 1 and at b = 2
+    assert V(1) == V(2)
+    verdict = sv.certify_decreasing(V)
+    assert verdict.status == "proved"
+    assert sv.check_certificate(verdict.certificate, V)
+    late = MonotonePieces(2, (Piece(2, None, "monotone"),), (1, 2))
+    assert refused(late, V) == "V must rise just before b = 2, so that no smaller from_batch_size will do"
+
+
+@pytest.mark.parametrize("digits", [1, 3, 30, 300])
+def test_the_least_batch_size_is_found_however_large(digits):
+    b0 = 10**digits + 7
+    V = sv.BatchPolynomial(IID, (0, 1, -Fraction(b0, 2)))  # u - b0 u^2 / 2 is largest at u = 1 / b0
+    verdict = sv.certify_decreasing(V)
+    assert verdict.from_batch_size == b0
+    assert verdict.witness[:2] == (1, 2)
+    assert sv.check_certificate(verdict.certificate, V)
+
+
+def test_a_rise_far_out_is_found_behind_a_long_fall():
+    V = with_derivative(root_at(Fraction(1, 900)), root_at(Fraction(1, 1000)))
+    verdict = sv.certify_decreasing(V)
+    assert verdict.witness[:2] == (900, 901)
+    assert verdict.from_batch_size == 1000
+    assert sv.check_certificate(verdict.certificate, V)
+
+
+def test_what_rises_for_ever_has_no_certificate():
+    verdict = sv.certify_decreasing(with_derivative([Fraction(-1)], root_at(Fraction(1, 9)), root_at(Fraction(1, 5))))
+    assert verdict.status == "refuted"
+    assert verdict.from_batch_size is None
+    assert verdict.certificate is None
+    assert "for ever" in verdict.reason
+    with pytest.raises(sv.CertificateError, match="got NoneType"):
+        sv.check_certificate(verdict.certificate, sv.BatchPolynomial(WITH, (0, 1)))
+
+
+def test_without_replacement_the_last_batch_size_always_works():
+    V = sv.BatchPolynomial(without(10**12), (0, -1))
+    verdict = sv.certify_decreasing(V)
+    assert verdict.from_batch_size == 10**12
+    assert verdict.certificate.pieces == ()
+    assert sv.check_certificate(verdict.certificate, V)
+
+
+@pytest.mark.parametrize("degree", [76, 237])
+def test_high_degrees_with_long_coefficients_are_decided(degree):
+    factors = [[Fraction(-1), Fraction(b * (2 * b + b % 2), 2 * b)] for b in range(2, 32)]
+    long = [Fraction(7**1500 // (k + 1) + k**80, 3**500) for k in range(degree - 30)]
+    V = with_derivative(long, *factors)
+    assert V.degree == degree
+    verdict = sv.certify_decreasing(V)
+    assert verdict.status == "refuted"
+    assert verdict.from_batch_size == brute_force(V, 60)[1]
+    assert verdict.witness[0] == brute_force(V, 60)[0]
+    assert sv.check_certificate(verdict.certificate, V)
+
+
+def test_floats_are_undecided_and_the_reason_says_what_to_do():
+    verdict = sv.certify_decreasing(sv.BatchPolynomial(WITH, (0.0, 1.0)))
+    assert verdict.status == "undecided"
+    assert verdict.certificate is None
+    assert verdict.from_batch_size is None
+    assert "rationalize" in verdict.reason
+
+
+def test_symbols_of_unknown_sign_are_undecided_and_named():
+    a, w = sympy.symbols("a w")
+    verdict = sv.certify_decreasing(sv.BatchPolynomial(WITH, (w, 1, a * w)))
+    assert verdict.status == "undecided"
+    assert "the symbols a, w" in verdict.reason
+
+
+def test_symbols_whose_assumptions_settle_the_signs_are_proved():
+    a, w = sympy.Symbol("a", positive=True), sympy.Symbol("w", real=True)
+    V = sv.BatchPolynomial(WITH, (-a, a * w**2 + 3, w**4))
+    verdict = sv.certify_decreasing(V)
+    assert verdict.status == "proved"
+    assert sv.check_certificate(verdict.certificate, V)
+    with pytest.raises(sv.CertificateError, match=r"c\(b\)\^2 must be non-negative"):
+        sv.check_certificate(verdict.certificate, sv.BatchPolynomial(WITH, (0, a, w)))
+
+
+def test_only_polynomials_are_certified():
+    with pytest.raises(TypeError, match="V must be a BatchPolynomial, got tuple"):
+        sv.certify_decreasing((0, 1))
+    with pytest.raises(TypeError, match="V must be a BatchPolynomial, got tuple"):
+        sv.check_certificate(NonNegativeCoefficients(), (0, 1))
+
+
+# The checker refuses
+
+
+def certified(V):
+    certificate = sv.certify_decreasing(V).certificate
+    assert isinstance(certificate, MonotonePieces)
+    assert sv.check_certificate(certificate, V)
+    return certificate
+
+
+def refused(certificate, V):
+    with pytest.raises(sv.CertificateError) as error:
+        sv.check_certificate(certificate, V)
+    return str(error.value)
+
+
+WAVY = with_derivative(*(root_at(Fraction(2, 2 * b + 1)) for b in (2, 5, 11, 23)))
+BUMP = sv.BatchPolynomial(without(60), (0, 1, -7, 3))
+
+
+@pytest.mark.parametrize("V", [WAVY, BUMP], ids=["with replacement", "without replacement"])
+def test_any_changed_field_is_refused(V):
+    certificate = certified(V)
+    start, pieces = certificate.from_batch_size, certificate.pieces
+    assert len(pieces) > 1
+    assert start > 1
+    changed = [
+        dataclasses.replace(certificate, last_rise=rise)
+        for rise in (
+            None,
+            (start, start + 1),
+            (start - 2, start),
+            (start, start - 1),
+            (start - 1,),
+            [start - 1, start],
+            (start - 2, start - 1),
+        )
+    ]
+    changed += [
+        dataclasses.replace(certificate, from_batch_size=b)
+        for b in (1, start - 1, start + 1, 0, -1, None, True, float(start), str(start), 10**6)
+    ]
+    for k, piece in enumerate(pieces):
+        others = [
+            dataclasses.replace(piece, b_lo=piece.b_lo + 1),
+            dataclasses.replace(piece, b_lo=piece.b_lo - 1),
+            dataclasses.replace(piece, b_lo=float(piece.b_lo)),
+            dataclasses.replace(piece, evidence="proved"),
+            dataclasses.replace(piece, b_hi=piece.b_lo),
+            dataclasses.replace(piece, b_hi=piece.b_lo - 1),
+            dataclasses.replace(piece, b_hi=10**6),
+            (piece.b_lo, piece.b_hi, piece.evidence),
+            None,
+        ]
+        if piece.b_hi is None:
+            others.append(dataclasses.replace(piece, evidence="compared"))
+        else:
+            others += [
+                dataclasses.replace(piece, b_hi=None),
+                dataclasses.replace(piece, b_hi=piece.b_hi + 1),
+                dataclasses.replace(piece, b_hi=float(piece.b_hi)),
+            ]
+            if piece.b_hi > piece.b_lo + 1:
+                others.append(dataclasses.replace(piece, evidence="compared"))
+        changed += [dataclasses.replace(certificate, pieces=(*pieces[:k], other, *pieces[k + 1 :])) for other in others]
+        changed.append(dataclasses.replace(certificate, pieces=pieces[:k] + pieces[k + 1 :]))  # a gap
+        changed.append(dataclasses.replace(certificate, pieces=pieces[: k + 1] + pieces[k:]))  # twice the same
+    changed.append(dataclasses.replace(certificate, pieces=list(pieces)))
+    for wrong in changed:
+        refused(wrong, V)
+
+
+def test_a_start_that_is_too_late_is_refused_though_its_pieces_hold():
+    V = sv.BatchPolynomial(IID, (0, 4, -3))
+    late = MonotonePieces(5, (Piece(5, None, "monotone"),), (4, 5))
+    assert refused(late, V) == "V must rise just before b = 5, so that no smaller from_batch_size will do"
+
+
+def test_a_start_that_is_too_early_is_refused():
+    V = sv.BatchPolynomial(IID, (0, 4, -3))
+    early = MonotonePieces(1, (Piece(1, 2, "compared"), Piece(2, None, "monotone")), None)
+    assert refused(early, V) == "V must not rise on the piece from b = 1 to 2 (compared)"
+    assert "Bernstein coefficient" in refused(MonotonePieces(1, (Piece(1, None, "monotone"),), None), V)
+
+
+def test_a_last_rise_before_the_first_batch_size_is_refused():
+    V = sv.BatchPolynomial(IID, (0, 1))
+    assert "must be None" in refused(MonotonePieces(1, (Piece(1, None, "monotone"),), (0, 1)), V)
+    below = MonotonePieces(0, (Piece(0, 1, "compared"), Piece(1, None, "monotone")), (-1, 0))
+    assert refused(below, V) == "from_batch_size must be a valid batch size, got 0"
+
+
+def test_pieces_that_stand_still_or_go_back_are_refused():
+    V = sv.BatchPolynomial(IID, (0, 1))
+    for detour in [(Piece(1, 1, "monotone"),), (Piece(1, 3, "monotone"), Piece(3, 1, "monotone"))]:
+        wrong = MonotonePieces(1, (*detour, Piece(1, None, "monotone")), None)
+        assert "must hold at least two batch sizes" in refused(wrong, V)
+
+
+def test_nothing_follows_a_piece_without_end():
+    V = sv.BatchPolynomial(IID, (0, 1))
+    assert "must begin at b = None" in refused(MonotonePieces(1, (Piece(1, None, "monotone"),) * 2, None), V)
+
+
+def bernstein_coefficients(coefficients, left, right):
+    """The textbook's formula, in fractions."""
+    d = len(coefficients) - 1
+    shifted = [
+        sum(a * math.comb(k, i) * left ** (k - i) for k, a in enumerate(coefficients) if k >= i) * (right - left) ** i
+        for i in range(d + 1)
+    ]
+    return [sum(Fraction(math.comb(j, i), math.comb(d, i)) * shifted[i] for i in range(j + 1)) for j in range(d + 1)]
+
+
+@given(st.integers(2, 12), st.integers(1, 12), st.lists(rationals, min_size=1, max_size=4))
+@example(2, 5, [Fraction(1), Fraction(0), Fraction(-1)])
+@example(3, 9, [Fraction(10), Fraction(-41), Fraction(41)])
+def test_a_monotone_piece_is_accepted_exactly_if_its_bernstein_coefficients_are_not_negative(middle, more, derivative):
+    V = with_derivative(derivative, design=without(middle + more))
+    slopes = [k * v for k, v in enumerate(V.coefficients)][1:]  # dV/du, not dV/dc
+    holds = all(
+        value >= 0
+        for lo, hi in [(1, middle), (middle, middle + more)]
+        for value in bernstein_coefficients(slopes, Fraction(1, hi), Fraction(1, lo))
+    )
+    pieces = (Piece(1, middle, "monotone"), Piece(middle, middle + more, "monotone"))
+    if holds:
+        assert sv.check_certificate(MonotonePieces(1, pieces, None), V)
+    else:
+        assert "Bernstein" in refused(MonotonePieces(1, pieces, None), V)
+
+
+def test_a_certificate_of_one_polynomial_does_not_serve_another():
+    certificate = certified(WAVY)
+    assert "V must rise" in refused(certificate, sv.BatchPolynomial(WITH, (0, 1)))
+    assert refused(certificate, WAVY * -1)
+    assert "b = 60" in refused(certificate, BUMP)
+    assert refused(certified(BUMP), WAVY)
+    assert "c(b)^2" in refused(NonNegativeCoefficients(), sv.BatchPolynomial(IID, (0, 4, -3)))
+
+
+def test_a_monotone_piece_must_fall_in_b_and_not_rise():
+    V = sv.BatchPolynomial(IID, (0, -1))
+    assert "Bernstein coefficient 0" in refused(MonotonePieces(1, (Piece(1, None, "monotone"),), None), V)
+
+
+def test_a_piece_that_dips_below_zero_inside_is_refused():
+    V = with_derivative(root_at(Fraction(2, 5)), root_at(Fraction(9, 20)))
+    assert brute_force(V, 60) == (None, 1)  # no batch size sees the dip, which lies between b = 2 and b = 3
+    assert "Bernstein" in refused(MonotonePieces(1, (Piece(1, None, "monotone"),), None), V)
+
+
+def test_what_is_no_certificate_is_refused_by_name():
+    V = sv.BatchPolynomial(IID, (0, 1))
+    for wrong in (None, True, "proved", {"kind": "non-negative coefficients"}, sv.certify_decreasing(V)):
+        message = refused(wrong, V)
+        assert message == f"certificate must be NonNegativeCoefficients or MonotonePieces, got {type(wrong).__name__}"
+
+
+def test_inexact_and_symbolic_polynomials_are_refused():
+    pieces = MonotonePieces(1, (Piece(1, None, "monotone"),), None)
+    assert "got floats" in refused(NonNegativeCoefficients(), sv.BatchPolynomial(IID, (0.0, 1.0)))
+    assert "got symbols" in refused(pieces, sv.BatchPolynomial(IID, (0, sympy.Symbol("a", positive=True))))
+
+
+# Certificates as data
+
+
+def test_a_certificate_prints_as_one_line():
+    assert str(NonNegativeCoefficients()) == "every coefficient of c(b)^k with k >= 1 is non-negative"
+    assert str(certified(sv.BatchPolynomial(IID, (0, 4, -3)))) == (
+        "from b = 2 on, dV/d(1/b) >= 0 on 1 range of b, and V compared at 0 pairs of neighbours"
+    )
+
+
+def test_batch_sizes_beyond_reading_print_as_an_order_of_magnitude():
+    certificate = MonotonePieces(10**5000, (Piece(10**5000, None, "monotone"),), (10**5000 - 1, 10**5000))
+    assert str(certificate).startswith("from b = about 10^5000 on")
+    assert "last_rise" in refused(dataclasses.replace(certificate, last_rise=None), sv.BatchPolynomial(IID, (0, 1)))
+    assert "just before b = about 10^5000" in refused(certificate, sv.BatchPolynomial(IID, (0, 1)))
+
+
+def test_unknown_kinds_of_certificates_are_not_read():
+    with pytest.raises(ValueError, match="got 'magic'"):
+        certificate_from_dict({"kind": "magic"})
+
+
+def test_a_verdict_has_no_truth_value():
+    with pytest.raises(TypeError, match=r"compare verdict\.status"):
+        bool(sv.certify_decreasing(sv.BatchPolynomial(IID, (0, 1))))
