@@ -1,0 +1,208 @@
+"""Hypothesis strategies for exact problems, for property tests of your own theory.
+
+All numbers are small rationals, so a counterexample shrinks to something a person checks by hand. Sizes are given as an
+integer or as a strategy for integers. Needs Hypothesis: install ``sgdvar[test]``.
+
+Examples:
+    >>> from hypothesis import given, strategies as st
+    >>> import sgdvar as sv
+    >>> from sgdvar.strategies import processes
+    >>> @given(processes(), st.integers(0, 2))
+    ... def test_the_variance_vanishes_on_full_batches(sgd, step):
+    ...     n = sgd.design.max_batch_size
+    ...     assert n is None or sv.gradient_variance(sgd, step)(n) == 0
+    >>> test_the_variance_vanishes_on_full_batches()
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+
+from sgdvar.arithmetic import object_array
+from sgdvar.data import Data, Dataset, GaussianPopulation
+from sgdvar.problems import LinearRegression
+from sgdvar.process import SGD
+from sgdvar.sampling import IID, BatchDesign, Sampling, WithoutReplacement, WithReplacement
+from sgdvar.scalars import Array
+
+try:
+    from hypothesis import strategies as st
+except ImportError as error:
+    raise ImportError('sgdvar.strategies needs Hypothesis; write pip install "sgdvar[test]"') from error
+
+__all__ = [
+    "arrays",
+    "batch_sizes",
+    "datasets",
+    "gaussian_populations",
+    "matrices",
+    "processes",
+    "rationals",
+    "rotations",
+    "samplings",
+    "step_sizes",
+    "weights",
+]
+
+T = TypeVar("T")
+Drawn: TypeAlias = T | st.SearchStrategy[T]
+"""A value, or a strategy for it."""
+
+_EXAMPLES = st.integers(1, 4)
+_FEATURES = st.integers(1, 2)
+_OUTPUTS: st.SearchStrategy[int | None] = st.sampled_from([None, 1, 2])
+_ROWS = st.integers(1, 3)
+
+
+def _drawn(draw: st.DrawFn, value: Drawn[T]) -> T:
+    return draw(value) if isinstance(value, st.SearchStrategy) else value
+
+
+def rationals(*, bound: int = 4, max_denominator: int = 3) -> st.SearchStrategy[Fraction]:
+    """Fractions with small numerators and denominators; they shrink towards 0.
+
+    Args:
+        bound: Largest absolute value of a numerator.
+        max_denominator: Largest denominator.
+    """
+    return st.builds(Fraction, st.integers(-bound, bound), st.integers(1, max_denominator))
+
+
+@st.composite
+def arrays(draw: st.DrawFn, shape: tuple[int, ...], entries: st.SearchStrategy[Fraction] | None = None) -> Array:
+    """Object arrays of Fractions.
+
+    Args:
+        draw: Supplied by Hypothesis.
+        shape: The shape.
+        entries: A strategy for the entries; ``rationals()`` by default.
+    """
+    size = int(np.prod(shape))
+    values = draw(st.lists(rationals() if entries is None else entries, min_size=size, max_size=size))
+    return object_array(values, shape)
+
+
+@st.composite
+def datasets(
+    draw: st.DrawFn,
+    n: Drawn[int] = _EXAMPLES,
+    p: Drawn[int] = _FEATURES,
+    outputs: Drawn[int | None] = _OUTPUTS,
+) -> Dataset:
+    """Finite data sets.
+
+    Args:
+        draw: Supplied by Hypothesis.
+        n: The number of examples.
+        p: The number of features.
+        outputs: The number of outputs; None for targets of shape (n,).
+    """
+    size, inputs, q = _drawn(draw, n), _drawn(draw, p), _drawn(draw, outputs)
+    X = draw(arrays((size, inputs)))
+    return Dataset(X, draw(arrays((size,) if q is None else (size, q))))
+
+
+@st.composite
+def gaussian_populations(
+    draw: st.DrawFn,
+    p: Drawn[int] = _FEATURES,
+    outputs: Drawn[int | None] = _OUTPUTS,
+) -> GaussianPopulation:
+    """Gaussian populations with a linear teacher, with and without correlated inputs and label noise.
+
+    Args:
+        draw: Supplied by Hypothesis.
+        p: The number of features.
+        outputs: The number of outputs; None for a teacher of shape (p,).
+    """
+    inputs, q = _drawn(draw, p), _drawn(draw, outputs)
+    return GaussianPopulation(
+        teacher=draw(arrays((inputs,) if q is None else (q, inputs))),
+        input_factor=draw(st.none() | arrays((inputs, inputs))),
+        noise_factor=draw(st.none() | arrays((q or 1, 1))),
+    )
+
+
+def weights(problem: LinearRegression) -> st.SearchStrategy[Array]:
+    """Weights in the shape that the problem asks for."""
+    return arrays(problem.weight_shape)
+
+
+def step_sizes(count: int = 3) -> st.SearchStrategy[Fraction | list[Fraction]]:
+    """A constant step size, or a sequence of ``count`` of them; of either sign."""
+    return rationals() | st.lists(rationals(), min_size=count, max_size=count)
+
+
+def samplings(data: Data) -> st.SearchStrategy[Sampling]:
+    """The ways to draw batches that fit the data: IID from a population, with or without replacement otherwise."""
+    if isinstance(data, GaussianPopulation):
+        return st.just(IID())
+    return st.sampled_from([WithoutReplacement(), WithReplacement()])
+
+
+@st.composite
+def processes(
+    draw: st.DrawFn,
+    data: st.SearchStrategy[Data] | None = None,
+    *,
+    sampling: st.SearchStrategy[Sampling] | None = None,
+    max_step: int = 3,
+) -> SGD:
+    """SGD on linear regression, with and without weight decay.
+
+    Args:
+        draw: Supplied by Hypothesis.
+        data: Where examples come from; by default ``datasets()`` and ``gaussian_populations()``.
+        sampling: How batches are drawn; by default all the ways that fit the data.
+        max_step: Step sizes are given for all steps up to this one.
+    """
+    source: Data = draw(datasets() | gaussian_populations() if data is None else data)
+    decay = draw(st.just(Fraction(0)) | st.builds(Fraction, st.integers(0, 2), st.integers(1, 3)))
+    problem = LinearRegression(source, weight_decay=decay)
+    return SGD(
+        problem,
+        start=draw(weights(problem)),
+        step_size=draw(step_sizes(max_step)),
+        sampling=draw(samplings(source) if sampling is None else sampling),
+    )
+
+
+def batch_sizes(design: BatchDesign, *, max_value: int = 12) -> st.SearchStrategy[int]:
+    """Batch sizes that the design allows, none above ``max_value``."""
+    n = design.max_batch_size
+    return st.integers(1, max_value if n is None else min(n, max_value))
+
+
+@st.composite
+def matrices(draw: st.DrawFn, columns: int, rows: Drawn[int] = _ROWS) -> Array:
+    """Matrices A for ``matrix=``.
+
+    Args:
+        draw: Supplied by Hypothesis.
+        columns: The number of weights.
+        rows: The number of rows.
+    """
+    return draw(arrays((_drawn(draw, rows), columns)))
+
+
+@st.composite
+def rotations(draw: st.DrawFn, dimension: int) -> Array:
+    r"""Rational rotation matrices, by Cayley's formula :math:`(I - S)(I + S)^{-1}` with S antisymmetric.
+
+    Args:
+        draw: Supplied by Hypothesis.
+        dimension: The number of rows and columns; rotations shrink towards the identity.
+    """
+    S = fmpq_mat(dimension, dimension)
+    for i in range(dimension):
+        for j in range(i):
+            value = draw(rationals())
+            S[i, j] = fmpq(value.numerator, value.denominator)
+            S[j, i] = -S[i, j]
+    identity = fmpq_mat(dimension, dimension, [int(i == j) for i in range(dimension) for j in range(dimension)])
+    entries = ((identity - S) * (identity + S).inv()).entries()
+    return object_array([Fraction(int(q.p), int(q.q)) for q in entries], (dimension, dimension))

@@ -1,0 +1,11 @@
+"""Settings for Hypothesis: the same examples in every run, unless HYPOTHESIS_PROFILE=explore asks for fresh ones."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("repeat", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
