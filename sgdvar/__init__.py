@@ -1,0 +1,70 @@
+"""Exact, certified and simulated variance of mini-batch SGD gradients.
+
+Everything public is here; modules load on first use, so ``import sgdvar`` loads neither JAX nor SymPy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "scalars": ["rationalize"],
+    "errors": ["BudgetExceededError", "CertificateError", "NonFiniteError", "NotExactError"],
+    "sampling": ["IID", "BatchDesign", "WithReplacement", "WithoutReplacement"],
+    "polynomial": ["BatchPolynomial"],
+    "data": ["Dataset", "GaussianPopulation"],
+    "problems": ["LinearRegression"],
+    "process": ["SGD"],
+    "exact": [
+        "expected_loss",
+        "full_gradient_variance",
+        "gradient_second_moment",
+        "gradient_variance",
+        "gradient_variance_in_time",
+        "mean_gradient",
+        "mean_weights",
+        "stable_step_size",
+        "weight_covariance",
+    ],
+    "enumeration": [
+        "enumerate_expected_loss",
+        "enumerate_full_gradient_variance",
+        "enumerate_gradient_second_moment",
+        "enumerate_gradient_variance",
+        "enumerate_mean_gradient",
+        "enumerate_mean_weights",
+        "enumerate_weight_covariance",
+    ],
+    "certificates": ["Certificate", "Verdict"],
+    "certify": ["certify_decreasing"],
+    "check": ["check_certificate"],
+    "monte_carlo": [
+        "Estimate",
+        "estimate_expected_loss",
+        "estimate_full_gradient_variance",
+        "estimate_gradient_second_moment",
+        "estimate_gradient_variance",
+        "estimate_mean_gradient",
+        "estimate_mean_weights",
+        "estimate_weight_covariance",
+    ],
+    "agreement": ["Report", "verify"],
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = ["__version__", *sorted(_MODULE_OF)]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'sgdvar' has no attribute {name!r}")
+    value = getattr(import_module(f"sgdvar.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

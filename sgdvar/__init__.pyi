@@ -1,0 +1,77 @@
+from typing import Final
+
+from sgdvar.agreement import (
+    Report as Report,
+    verify as verify,
+)
+from sgdvar.certificates import (
+    Certificate as Certificate,
+    Verdict as Verdict,
+)
+from sgdvar.certify import (
+    certify_decreasing as certify_decreasing,
+)
+from sgdvar.check import (
+    check_certificate as check_certificate,
+)
+from sgdvar.data import (
+    Dataset as Dataset,
+    GaussianPopulation as GaussianPopulation,
+)
+from sgdvar.enumeration import (
+    enumerate_expected_loss as enumerate_expected_loss,
+    enumerate_full_gradient_variance as enumerate_full_gradient_variance,
+    enumerate_gradient_second_moment as enumerate_gradient_second_moment,
+    enumerate_gradient_variance as enumerate_gradient_variance,
+    enumerate_mean_gradient as enumerate_mean_gradient,
+    enumerate_mean_weights as enumerate_mean_weights,
+    enumerate_weight_covariance as enumerate_weight_covariance,
+)
+from sgdvar.errors import (
+    BudgetExceededError as BudgetExceededError,
+    CertificateError as CertificateError,
+    NonFiniteError as NonFiniteError,
+    NotExactError as NotExactError,
+)
+from sgdvar.exact import (
+    expected_loss as expected_loss,
+    full_gradient_variance as full_gradient_variance,
+    gradient_second_moment as gradient_second_moment,
+    gradient_variance as gradient_variance,
+    gradient_variance_in_time as gradient_variance_in_time,
+    mean_gradient as mean_gradient,
+    mean_weights as mean_weights,
+    stable_step_size as stable_step_size,
+    weight_covariance as weight_covariance,
+)
+from sgdvar.monte_carlo import (
+    Estimate as Estimate,
+    estimate_expected_loss as estimate_expected_loss,
+    estimate_full_gradient_variance as estimate_full_gradient_variance,
+    estimate_gradient_second_moment as estimate_gradient_second_moment,
+    estimate_gradient_variance as estimate_gradient_variance,
+    estimate_mean_gradient as estimate_mean_gradient,
+    estimate_mean_weights as estimate_mean_weights,
+    estimate_weight_covariance as estimate_weight_covariance,
+)
+from sgdvar.polynomial import (
+    BatchPolynomial as BatchPolynomial,
+)
+from sgdvar.problems import (
+    LinearRegression as LinearRegression,
+)
+from sgdvar.process import (
+    SGD as SGD,
+)
+from sgdvar.sampling import (
+    IID as IID,
+    BatchDesign as BatchDesign,
+    WithoutReplacement as WithoutReplacement,
+    WithReplacement as WithReplacement,
+)
+from sgdvar.scalars import (
+    rationalize as rationalize,
+)
+
+__version__: Final[str]
+__all__: list[str]
