@@ -1,0 +1,294 @@
+r"""Exact values against plain simulation, with both error rates bounded: ``verify`` and its ``Report``.
+
+The judge is plain trajectories, which know nothing of the theory: a batch is drawn, its gradient taken, a step made.
+Estimates that are conditioned on the last weights are shown beside them and never judged, because they take the
+variance factor c(b) from the theory that is to be checked.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+
+from sgdvar.certificates import Verdict
+from sgdvar.exact import gradient_variance
+from sgdvar.monte_carlo.estimators import gradient_variance_measures, rounding_measure
+from sgdvar.monte_carlo.runs import Progress, Run
+from sgdvar.monte_carlo.statistics import (
+    Summary,
+    check_rate,
+    detectable_deviation,
+    normal_deviation,
+    normal_quantile,
+)
+from sgdvar.planted import PlantedFormula, planted_formulas
+from sgdvar.polynomial import BatchPolynomial
+from sgdvar.process import SGD
+from sgdvar.report import LARGEST_SHARE, PlantedResult, Report, Row, percent
+
+__all__ = ["Report", "verify"]
+
+Formula: TypeAlias = Callable[[int, int], Any] | Mapping[int, BatchPolynomial] | Sequence[BatchPolynomial]
+"""A claimed variance: a function of (step, b), or polynomials by step or in the order of the steps."""
+
+_FACTOR_OF_TWO = 0.5  # the relative deviation of a true value from a claim that is twice as large
+
+
+def verify(
+    sgd: SGD,
+    steps: Sequence[int],
+    batch_sizes: Sequence[int],
+    *,
+    relative_error: float | None = None,
+    replicates: int | None = None,
+    false_alarm_rate: float = 1e-6,
+    miss_rate: float = 1e-3,
+    seed: int = 0,
+    formula: Formula | None = None,
+    matrix: Any = None,
+    layer: int | None = None,
+    time_budget: float = 600.0,
+    progress: Progress = False,
+) -> Report:
+    r"""A claimed total variance of the gradient against simulation, at every step and batch size.
+
+    The claim disagrees with a sample variance of N plain trajectories if they are more than
+    :math:`z_{1-\alpha/(2K)}` standard errors apart, with :math:`\alpha` the false-alarm rate and K the number of
+    comparisons, once the deviation is corrected for skewness. Where the claim is exactly 0 the estimate must be 0 up to
+    rounding. Wrong formulas that fit the design are put to the same test.
+
+    Guarantees:
+        Both error rates are nominal: they hold as far as sample variances are normal with the standard error that is
+        stated. A comparison in which one replicate dominates is left undecided.
+
+    Args:
+        sgd: The process; numbers of any kind, which are simulated in float64.
+        steps: Steps t >= 0.
+        batch_sizes: Batch sizes that the design allows.
+        relative_error: The relative standard error that every estimate is to reach; 0.01 if neither this nor
+            ``replicates`` is given. A pilot run, which is then thrown away, decides on the replicates.
+        replicates: The number of trajectories at each batch size, instead of ``relative_error``.
+        false_alarm_rate: The chance that a right claim is refuted, over all comparisons together.
+        miss_rate: The chance that a deviation of the size that is reported as detectable is missed.
+        seed: An integer from 0 to 2**63 - 1.
+        formula: The claim: a function of (step, b), or BatchPolynomials in a dict by step or in the order of ``steps``;
+            None for the library's exact polynomial.
+        matrix: A, shape (m, d) or (d,), acting on the gradient flattened row by row; None for the identity.
+        layer: None or 1 for linear regression.
+        time_budget: Seconds; nothing is computed if more are forecast.
+        progress: True for a progress bar, or a function of the replicates done and their total.
+
+    Returns:
+        Rows, verdict, and what became of the planted wrong formulas.
+
+    Raises:
+        TypeError: An argument of the wrong type, or symbols.
+        ValueError: A step, batch size, rate or matrix that does not fit; a claim that is not finite.
+        NotExactError: A float matrix for an exact process, or the other way round.
+        BudgetExceededError: More time is forecast than ``time_budget``.
+        NonFiniteError: A trajectory overflowed.
+        ImportError: ``progress=True`` without rich.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1], [2], [3]], [1, 0, 1])), start=[1], step_size=0.1)
+        >>> report = sv.verify(sgd, steps=[0, 1], batch_sizes=[1, 2, 3], relative_error=0.05)
+        >>> report.verdict.status
+        'agreed'
+    """
+    began = time.perf_counter()
+    steps = list(dict.fromkeys(sgd.check_step(step) for step in steps))
+    check_rate(false_alarm_rate, "false_alarm_rate")
+    check_rate(miss_rate, "miss_rate")
+    run = Run(sgd, sorted(steps), batch_sizes, relative_error, replicates, seed, time_budget, progress)
+    batch_sizes = list(dict.fromkeys(run.batch_sizes))
+    measures = [*gradient_variance_measures(sgd, matrix, layer), rounding_measure(sgd, matrix)]
+    if formula is None:
+        summaries = run.summaries(measures)  # first: if the process explodes, this says why
+        formula = {step: gradient_variance(sgd, step, matrix=matrix, layer=layer) for step in steps}
+        curves, claims = _claims(formula, steps, batch_sizes)
+    else:
+        curves, claims = _claims(formula, steps, batch_sizes)
+        summaries = run.summaries(measures)
+    comparisons = sum(value != 0 for value in claims.values())
+    judge = _Judge(false_alarm_rate, miss_rate, max(comparisons, 1))
+    rows = [judge.row(step, b, claim, *summaries[b][run.steps.index(step)]) for (step, b), claim in claims.items()]
+    wrong = planted_formulas(sgd, steps, batch_sizes, matrix=matrix, layer=layer)
+    planted = tuple(judge.planted(candidate, rows) for candidate in wrong)
+    return Report(
+        process=repr(sgd),
+        rows=tuple(rows),
+        verdict=judge.verdict(rows, planted),
+        planted=planted,
+        false_alarm_rate=false_alarm_rate,
+        miss_rate=miss_rate,
+        threshold=judge.threshold,
+        comparisons=comparisons,
+        seed=run.seed,
+        seconds=time.perf_counter() - began,
+        curves=curves,
+    )
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """The decisions of one report."""
+
+    false_alarm_rate: float
+    miss_rate: float
+    comparisons: int
+
+    @property
+    def threshold(self) -> float:
+        return normal_quantile(1 - self.false_alarm_rate / self.comparisons)
+
+    def row(self, step: int, b: int, claim: float, plain: Summary, conditional: Summary, rounding: Summary) -> Row:
+        """The comparison of a claim with the estimate of plain trajectories."""
+        estimate, error, tolerance = (float(x) for x in (plain.value, plain.standard_error, rounding.value))
+        deviation = _deviation(estimate, error, claim, tolerance)
+        score = _score(deviation, float(plain.skewness), plain.count)
+        return Row(
+            step=step,
+            batch_size=b,
+            exact=claim,
+            estimate=estimate,
+            standard_error=error,
+            deviation=deviation,
+            score=score,
+            agrees=abs(score) <= self.threshold,
+            detectable=self.detectable(error, claim),
+            replicates=plain.count,
+            conditional_estimate=float(conditional.value),
+            conditional_standard_error=float(conditional.standard_error),
+            skewness=float(plain.skewness),
+            largest_share=plain.largest_share,
+            rounding=tolerance,
+        )
+
+    def detectable(self, error: float, claim: float) -> float:
+        """The smallest relative deviation that is caught at both error rates."""
+        if claim == 0:
+            return 0.0
+        return detectable_deviation(self.false_alarm_rate, self.miss_rate, self.comparisons) * error / abs(claim)
+
+    def planted(self, wrong: PlantedFormula, rows: Sequence[Row]) -> PlantedResult:
+        """The comparison in which a wrong formula stands out most; where the variance is 0 only if nowhere else."""
+        results = []
+        for row, value, exact in zip(rows, wrong.values.ravel().tolist(), wrong.exact.ravel().tolist(), strict=True):
+            gap = abs(value - exact)
+            relative = gap / exact if exact > 0 else math.inf if gap > row.rounding else 0.0
+            detectable = self.detectable(row.standard_error, exact)
+            deviation = _deviation(row.estimate, row.standard_error, value, row.rounding)
+            score = _score(deviation, row.skewness, row.replicates)
+            results.append(
+                PlantedResult(
+                    name=wrong.name,
+                    is_separable=row.is_trusted and gap > row.rounding and relative > detectable,
+                    step=row.step,
+                    batch_size=row.batch_size,
+                    relative_deviation=relative,
+                    detectable=detectable,
+                    deviation=deviation,
+                    is_rejected=row.is_trusted and abs(score) > self.threshold,
+                )
+            )
+        return max(results, key=_prominence)
+
+    def verdict(self, rows: Sequence[Row], planted: Sequence[PlantedResult]) -> Verdict:
+        off = [row for row in rows if row.is_trusted and not row.agrees]
+        if off:
+            worst = max(off, key=lambda row: abs(row.score))
+            return Verdict(
+                "refuted",
+                f"{_where(worst)} the claim {worst.exact:.6g} is {_distance(worst.deviation)} the estimate "
+                f"{worst.estimate:.6g} +- {worst.standard_error:.2g}",
+                witness=(worst.step, worst.batch_size, worst.exact, worst.estimate, worst.standard_error),
+            )
+        for row in rows:
+            if row.detectable > _FACTOR_OF_TWO:
+                reason = (
+                    f"{row.replicates} replicates are too few to see a factor of two {_where(row)}: only a deviation "
+                    f"of {percent(row.detectable)} would have been caught"
+                )
+                return Verdict("undecided", reason)
+            if not row.is_trusted:
+                reason = (
+                    f"{_where(row)} one of {row.replicates} replicates carries {percent(row.largest_share)} of the "
+                    f"fourth moment, more than {percent(LARGEST_SHARE)}, so its standard error decides nothing; use "
+                    "more replicates"
+                )
+                return Verdict("undecided", reason)
+        for result in planted:
+            if result.is_separable and not result.is_rejected:
+                return Verdict("undecided", f"a planted wrong formula should have been rejected and was not: {result}")
+        random = [row.detectable for row in rows if row.exact != 0]
+        caught = f"; deviations of {percent(max(random))} or more would have been caught everywhere" if random else ""
+        return Verdict(
+            "agreed",
+            f"{len(rows)} comparisons, none beyond {self.threshold:.2f} standard errors{caught} "
+            f"(miss rate {self.miss_rate:g})",
+        )
+
+
+def _deviation(estimate: float, error: float, claim: float, rounding: float) -> float:
+    """(estimate - claim) in standard errors; infinite where either is known without error."""
+    gap = estimate - claim
+    if abs(gap) <= rounding:
+        return 0.0
+    return math.copysign(math.inf, gap) if claim == 0 or error <= rounding else gap / error
+
+
+def _score(deviation: float, skewness: float, count: int) -> float:
+    """A deviation corrected for skewness; infinite ones stay what they are."""
+    return normal_deviation(deviation, skewness, count) if math.isfinite(deviation) else deviation
+
+
+def _prominence(result: PlantedResult) -> tuple[bool, bool, float]:
+    """Separable comparisons first, among them those of two positive numbers, then the most standard errors."""
+    ratio = result.relative_deviation / result.detectable if result.detectable > 0 else result.relative_deviation
+    return result.is_separable, math.isfinite(result.deviation), ratio
+
+
+def _claims(
+    formula: Formula, steps: Sequence[int], batch_sizes: Sequence[int]
+) -> tuple[dict[int, Callable[[int], float]], dict[tuple[int, int], float]]:
+    """The claim at each step as a function of b, and its values at every step and batch size, in floats."""
+    if callable(formula):
+        by_step: Mapping[int, Callable[[int], Any]] = {step: partial(formula, step) for step in steps}
+    elif isinstance(formula, Mapping):
+        by_step = formula
+    elif len(formula) == len(steps):
+        by_step = dict(zip(steps, formula, strict=True))
+    else:
+        raise ValueError(f"formula must hold one polynomial per step, got {len(formula)} for {len(steps)} steps")
+    missing = [step for step in steps if step not in by_step]
+    if missing:
+        raise ValueError(f"formula must hold a polynomial for every step, got none for step {missing[0]}")
+    curves = {step: _finite_claim(by_step[step], step) for step in steps}
+    return curves, {(step, b): curves[step](b) for step in steps for b in batch_sizes}
+
+
+def _finite_claim(claim: Callable[[int], Any], step: int) -> Callable[[int], float]:
+    def value(b: int) -> float:
+        exact = claim(b)
+        try:
+            number = float(exact)
+        except OverflowError:  # a Fraction beyond the range of floats
+            number = math.inf if exact > 0 else -math.inf
+        if not math.isfinite(number):
+            raise ValueError(f"formula must give finite numbers, got {number} at step {step}, b = {b}")
+        return number
+
+    return value
+
+
+def _where(row: Row) -> str:
+    return f"at step {row.step}, b = {row.batch_size}"
+
+
+def _distance(deviation: float) -> str:
+    return f"{abs(deviation):.1f} standard errors from" if math.isfinite(deviation) else "not"
