@@ -1,0 +1,76 @@
+"""The command line: ``sgdvar verify`` and ``sgdvar derive``.
+
+Exit status: 0 proved or agreed, 1 refuted, 2 bad input, 3 undecided, 70 internal error, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+
+from sgdvar.cli.arguments import parse_arguments
+from sgdvar.errors import BudgetExceededError, CertificateError, NonFiniteError
+
+__all__ = ["main"]
+
+_BAD_INPUT, _INTERNAL_ERROR, _INTERRUPTED, _BROKEN_PIPE = 2, 70, 130, 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """One run of the command line.
+
+    Args:
+        argv: The arguments after the command's name; those of the process if omitted.
+
+    Returns:
+        The exit status.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without Unicode shows ? for a sign it does not have
+    try:
+        return _run(sys.argv[1:] if argv is None else list(argv))
+    except SystemExit as done:  # help, version, and errors in the grammar
+        return done.code if isinstance(done.code, int) else 0
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:  # the reader has gone: say nothing, not even when Python flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except Exception:
+        sys.stderr.write(f"{traceback.format_exc()}sgdvar: internal error, please report the lines above\n")
+        return _INTERNAL_ERROR
+
+
+def _run(argv: list[str]) -> int:
+    began = time.perf_counter()
+    arguments = parse_arguments(argv)
+    # numerical libraries load here, so that --help stays fast
+    from sgdvar.cli.inputs import read_inputs
+
+    try:
+        inputs = read_inputs(arguments)
+    except (ImportError, TypeError, ValueError) as error:
+        return _refuse(arguments.command, error)
+    try:
+        if arguments.command == "derive":
+            from sgdvar.cli.derive import derive
+
+            return derive(arguments, inputs)
+        from sgdvar.cli.verify import verify
+
+        return verify(arguments, inputs, began)
+    except (BrokenPipeError, CertificateError):  # an OSError and a ValueError that are not about the input
+        raise
+    except (BudgetExceededError, NonFiniteError, OSError, ValueError) as error:
+        return _refuse(arguments.command, error)
+    finally:
+        sys.stdout.flush()
+
+
+def _refuse(command: str, error: Exception) -> int:
+    sys.stderr.write(f"sgdvar {command}: {' '.join(str(error).split())}\n")
+    return _BAD_INPUT

@@ -1,0 +1,218 @@
+"""How a verification looks: on a terminal with rich where it is installed, in plain text elsewhere."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sgdvar as sv
+from sgdvar.cli.results import factor_text, facts_text, short_polynomial, verdict_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+__all__ = ["Findings", "show"]
+
+_COLORS = {"proved": "green", "agreed": "green", "refuted": "red", "undecided": "yellow"}
+_PLANTED_COLORS = {(True, True): "green", (True, False): "bold red", (False, True): "yellow", (False, False): "yellow"}
+_ROUNDING = 1e-12  # relative; a smaller standard error is 0
+_WIDE = 100  # characters from which on there is room for the estimates that are not judged
+_REACH = 6  # standard errors, and characters, to either side of the middle of a scale
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What one run of ``sgdvar verify`` found.
+
+    Attributes:
+        facts: The setting in words.
+        polynomials: The exact variance at each step.
+        certificates: Whether it decreases in b, at each step.
+        report: Exact values against estimates.
+        seconds: Wall time, loading of libraries and data included.
+        figure: The file that the figure was written to, if any.
+    """
+
+    facts: dict[str, str]
+    polynomials: dict[int, sv.BatchPolynomial]
+    certificates: dict[int, sv.Verdict]
+    report: sv.Report
+    seconds: float
+    figure: Path | None
+
+    @property
+    def polynomial_title(self) -> str:
+        """What the polynomials are."""
+        design = next(iter(self.polynomials.values())).design
+        return f"Exact variance of the batch gradient after t steps, with c = {factor_text(design)}"
+
+    @property
+    def grouped_certificates(self) -> list[tuple[str, sv.Verdict]]:
+        """Verdicts with the names of the polynomials that share them."""
+        groups: dict[str, list[int]] = {}
+        for step, verdict in self.certificates.items():
+            groups.setdefault(verdict_line(verdict), []).append(step)
+        return [(", ".join(f"V_{step}" for step in steps), self.certificates[steps[0]]) for steps in groups.values()]
+
+    @property
+    def closing(self) -> str:
+        """What was written, and how long everything took."""
+        written = "" if self.figure is None else f"Figure: {self.figure}. "
+        return f"{written}{self.seconds:.1f} seconds in all."
+
+
+def show(findings: Findings) -> None:
+    """Prints the findings for a person."""
+    try:
+        from rich.console import Console
+    except ImportError:
+        sys.stdout.write(_plain(findings))
+    else:
+        _show_rich(findings, Console(highlight=False))
+
+
+def _plain(findings: Findings) -> str:
+    polynomials = [f"V_{t} = {short_polynomial(V)}" for t, V in findings.polynomials.items()]
+    certificates = [f"{names}: {verdict_line(verdict)}" for names, verdict in findings.grouped_certificates]
+    return "\n".join([
+        facts_text(findings.facts),
+        "",
+        f"{findings.polynomial_title}:",
+        *polynomials,
+        "",
+        "Does it decrease in b?",
+        *certificates,
+        "",
+        findings.report.to_markdown(),
+        "",
+        findings.closing,
+        "",
+    ])
+
+
+def _show_rich(findings: Findings, console: Console) -> None:
+    from rich.panel import Panel
+    from rich.text import Text
+
+    report = findings.report
+    console.print(_grid((Text(name, "dim"), text) for name, text in findings.facts.items()))
+    _print_heading(console, findings.polynomial_title)
+    console.print(_grid((f"V_{t}", short_polynomial(V)) for t, V in findings.polynomials.items()))
+    _print_heading(console, "Does it decrease in b?")
+    console.print(_grid((names, _colored(verdict)) for names, verdict in findings.grouped_certificates))
+    _print_heading(console, "Does simulation agree?")
+    is_wide = console.width >= _WIDE
+    console.print(_table(report, is_wide=is_wide))
+    console.print(Text(_legend(report, is_wide=is_wide), "dim"))
+    _print_heading(console, "Would it notice a wrong formula?")
+    for result in report.planted:
+        console.print(Text(str(result), _PLANTED_COLORS[result.is_separable, result.is_rejected]))
+    console.print()
+    console.print(Panel(_colored(report.verdict), border_style=_COLORS[report.verdict.status], expand=False))
+    console.print(Text(findings.closing, "dim"))
+
+
+def _print_heading(console: Console, text: str) -> None:
+    from rich.text import Text
+
+    console.print()
+    console.print(Text(text, "bold"))
+
+
+def _grid(rows: Iterable[tuple[str | Text, str | Text]]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    for row in rows:
+        grid.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))  # "[" is no markup here
+    return grid
+
+
+def _colored(verdict: sv.Verdict) -> Text:
+    from rich.text import Text
+
+    word, _, reason = verdict_line(verdict).partition(":")
+    return Text.assemble((word, _COLORS[verdict.status]), f":{reason}")
+
+
+def _table(report: sv.Report, *, is_wide: bool) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("step", "b", "exact", "estimate", "± s.e.", "off by"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("-6   s.e.   +6", justify="center", no_wrap=True)
+    table.add_column("catches", justify="right", no_wrap=True)
+    if is_wide:
+        table.add_column("given w_t", justify="right", style="dim", no_wrap=True)
+        table.add_column("± s.e.", justify="right", style="dim", no_wrap=True)
+        table.add_column("replicates", justify="right", style="dim", no_wrap=True)
+    last = None
+    for row in report.rows:
+        if row.step != last:
+            table.add_section()
+        disagrees = not row.agrees
+        cells = [
+            f"[bold]{row.step}" if row.step != last else "",
+            str(row.batch_size),
+            _number(row.exact),
+            *_estimate(row.estimate, row.standard_error),
+            *(f"[{'bold red' if disagrees else 'green'}]{text}" for text in _deviation(row.deviation)),
+            _percent(row.detectable) if row.exact else "any",
+        ]
+        if is_wide:
+            cells += [*_estimate(row.conditional_estimate, row.conditional_standard_error), f"{row.replicates:,}"]
+        table.add_row(*cells)
+        last = row.step
+    return table
+
+
+def _legend(report: sv.Report, *, is_wide: bool) -> str:
+    given = "; given w_t: averaged exactly over the last batch, not judged" if is_wide else ""
+    return (
+        "estimate: sample variance over plain trajectories, ± its standard error (s.e.); off by: estimate - exact, in "
+        f"s.e., where they disagree beyond {report.threshold:.2f}; catches: the smallest relative error of the formula "
+        f"that the row would have caught, with a chance of {report.miss_rate:g} to miss it{given}. False-alarm rate "
+        f"{report.false_alarm_rate:g} over the {report.comparisons} comparisons with chance in them, together. Both "
+        f"rates are nominal (normal approximation). Seed {report.seed}."
+    )
+
+
+def _deviation(deviation: float) -> tuple[str, str]:
+    """A deviation in standard errors, as a number and as a point on a line."""
+    place = round(min(max(deviation, -_REACH), _REACH))
+    line = ["·"] * _REACH + ["│"] + ["·"] * _REACH
+    line[_REACH + place] = "●"
+    number = "never" if math.isinf(deviation) else f"{deviation:+.1f}"
+    return "0.0" if number in ("+0.0", "-0.0") else number, "".join(line)
+
+
+def _percent(fraction: float) -> str:
+    percent = 100 * fraction
+    return f"{percent:.{max(0, 1 - math.floor(math.log10(percent)))}f} %"
+
+
+def _number(value: float) -> str:
+    """Five significant digits, without an exponent where that is short."""
+    if value == 0 or not 1e-4 <= abs(value) < 1e6:
+        return f"{value:.3e}" if value else "0"
+    return f"{value:.{max(0, 4 - math.floor(math.log10(abs(value))))}f}"
+
+
+def _estimate(value: float, error: float) -> tuple[str, str]:
+    """An estimate and its standard error to the same decimals, two digits of the error."""
+    if error <= _ROUNDING * abs(value):
+        return _number(value), "0"
+    if not 1e-4 <= abs(value) < 1e6:
+        return _number(value), f"{error:.1e}"
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{decimals}f}", f"{error:.{decimals}f}"
