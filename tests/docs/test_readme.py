@@ -1,0 +1,47 @@
+"""The README's example prints what the README says, and its commands exist."""
+
+from __future__ import annotations
+
+import re
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The README's code blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def test_the_ten_lines_are_ten():
+    (code,) = blocks("python")
+    assert len([line for line in code.splitlines() if line]) == 10
+
+
+def test_the_ten_lines_print_what_the_readme_says():
+    (code,), (printed,) = blocks("python"), blocks("text")
+    shown = StringIO()
+    with redirect_stdout(shown):
+        exec(compile(code, "README.md", "exec"), {})
+    assert shown.getvalue() == printed
+
+
+def test_the_front_page_of_the_documentation_shows_the_same_ten_lines():
+    (code,) = blocks("python")
+    assert f"```{{code-cell}} python\n{code}```" in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+
+
+def test_the_commands_are_targets_of_the_makefile():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"\bmake (\w+)", README))
+    assert {"verify", "test", "docs"} <= targets
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+
+
+def test_the_files_that_the_readme_links_to_exist():
+    links = re.findall(r"\]\((?!http)([^)\s]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
