@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from sgdvar.certificates import Verdict
 from sgdvar.exact import gradient_variance
-from sgdvar.monte_carlo.estimators import gradient_variance_measures, rounding_measure
+from sgdvar.monte_carlo.measures import gradient_variance_measures, rounding_measure
 from sgdvar.monte_carlo.runs import Progress, Run
 from sgdvar.monte_carlo.statistics import (
     Summary,

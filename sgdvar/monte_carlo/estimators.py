@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from sgdvar.data import Data, Dataset, GaussianPopulation
-from sgdvar.monte_carlo.landscape import GradientNoise, Landscape
+from sgdvar.data import Data
+from sgdvar.monte_carlo.measures import batch_noise, gradient_variance_measures, landscape_of, linear_map
 from sgdvar.monte_carlo.runs import Measure, Progress, Run
 from sgdvar.monte_carlo.statistics import (
     Summary,
@@ -33,8 +33,6 @@ __all__ = [
     "estimate_mean_gradient",
     "estimate_mean_weights",
     "estimate_weight_covariance",
-    "gradient_variance_measures",
-    "rounding_measure",
 ]
 
 _ROUNDING = 1e-24  # of a relative variance
@@ -212,7 +210,7 @@ def estimate_full_gradient_variance(
         [0.0]
     """
     run = Run(sgd, [step], batch_sizes, relative_error, replicates, seed, time_budget, progress)
-    landscape, apply = _landscape(sgd), _linear_map(sgd, matrix, layer)
+    landscape, apply = landscape_of(sgd), linear_map(sgd, matrix, layer)
     return _estimate(
         run,
         "Var(A grad L(w_t))" if matrix is not None else "Var(grad L(w_t))",
@@ -271,7 +269,7 @@ def estimate_gradient_second_moment(
         [8.0, 4.0]
     """
     run = Run(sgd, [step], batch_sizes, relative_error, replicates, seed, time_budget, progress)
-    landscape, apply, noise = _landscape(sgd), _linear_map(sgd, matrix, layer), _noise(sgd, matrix)
+    landscape, apply, noise = landscape_of(sgd), linear_map(sgd, matrix, layer), batch_noise(sgd, matrix)
 
     def conditioned(record: Record, b: int) -> Summary:
         signal = (apply(landscape.gradient(record.weights)) ** 2).sum(axis=1)
@@ -328,7 +326,7 @@ def estimate_expected_loss(
         [2.0]
     """
     run = Run(sgd, [step], batch_sizes, relative_error, replicates, seed, time_budget, progress)
-    landscape = _landscape(sgd, data)
+    landscape = landscape_of(sgd, data)
     return _estimate(run, "E L(w_t)", lambda record, b: summarise_mean(landscape.loss(record.weights)))
 
 
@@ -377,7 +375,7 @@ def estimate_mean_gradient(
         [[2.0]]
     """
     run = Run(sgd, [step], batch_sizes, relative_error, replicates, seed, time_budget, progress)
-    landscape, shape = _landscape(sgd), sgd.problem.weight_shape
+    landscape, shape = landscape_of(sgd), sgd.problem.weight_shape
 
     def conditioned(record: Record, b: int) -> Summary:
         return summarise_mean(landscape.gradient(record.weights).reshape(-1, *shape))
@@ -481,31 +479,6 @@ def estimate_weight_covariance(
     )
 
 
-def gradient_variance_measures(sgd: SGD, matrix: Any, layer: int | None) -> tuple[Measure, Measure]:
-    """The plain and the conditional measure of Var(A g_t)."""
-    landscape, apply, noise = _landscape(sgd), _linear_map(sgd, matrix, layer), _noise(sgd, matrix)
-
-    def plain(record: Record, b: int) -> Summary:
-        return summarise_variance(apply(record.gradients))
-
-    def conditioned(record: Record, b: int) -> Summary:
-        return summarise_variance(apply(landscape.gradient(record.weights)), noise(record, b))
-
-    return plain, conditioned
-
-
-def rounding_measure(sgd: SGD, matrix: Any) -> Measure:
-    """A bound on what rounding alone can make of Var(A g_t) where it is 0."""
-    landscape, rows = _landscape(sgd), _rows(sgd, matrix)
-    size = 1.0 if rows is None else float((rows**2).sum())
-
-    def bound(record: Record, b: int) -> Summary:
-        square_norm = float((record.weights**2).sum(axis=(1, 2)).mean())
-        return summarise_mean(np.full(len(record.weights), size * landscape.rounding(square_norm)))
-
-    return bound
-
-
 def _estimate(run: Run, quantity: str, plain: Measure, conditioned: Measure | None = None) -> Estimate:
     summaries = run.summaries([plain] if conditioned is None else [conditioned, plain])
     cells = [summaries[b][0] for b in run.batch_sizes]
@@ -527,37 +500,3 @@ def _gain(better: Summary, plain: Summary) -> float:
     if own > _ROUNDING * other:
         return other / own
     return math.inf if other > 0 else 1.0
-
-
-def _landscape(sgd: SGD, data: Data | None = None) -> Landscape:
-    own = sgd.problem.data
-    data = own if data is None else data
-    if not isinstance(data, Dataset | GaussianPopulation):
-        raise TypeError(f"data must be a Dataset or a GaussianPopulation, got {type(data).__name__}")
-    if (data.inputs, data.outputs) != (own.inputs, own.outputs):
-        raise ValueError(f"data must have the inputs and outputs of {own}, got {data}")
-    if data.kind == "symbolic":
-        raise TypeError(f"Monte Carlo needs numbers, got symbols in {data}; substitute values for them")
-    return Landscape.of(data, float(sgd.problem.weight_decay))
-
-
-def _rows(sgd: SGD, matrix: Any) -> Array | None:
-    rows, kind = sgd.check_matrix(matrix)
-    if kind == "symbolic":
-        raise TypeError("Monte Carlo needs numbers, got symbols in matrix; substitute values for them")
-    return None if rows is None else np.asarray(rows, dtype=np.float64)
-
-
-def _linear_map(sgd: SGD, matrix: Any, layer: int | None) -> Callable[[Array], Array]:
-    """From gradients of shape (N, q, p) to A times each, shape (N, m)."""
-    sgd.check_layer(layer)
-    rows = _rows(sgd, matrix)
-    if rows is None:
-        return lambda gradients: gradients.reshape(len(gradients), -1)
-    return lambda gradients: gradients.reshape(len(gradients), -1) @ rows.T
-
-
-def _noise(sgd: SGD, matrix: Any) -> Callable[[Record, int], Array]:
-    """The variance that the last batch adds, given the last weights: shape (N,)."""
-    noise = GradientNoise.of(sgd.problem.data, _rows(sgd, matrix))
-    return lambda record, b: float(sgd.design.variance_factor(b)) * noise.trace(record.weights)
