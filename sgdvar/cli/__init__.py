@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Sequence
 
 from sgdvar.cli.arguments import parse_arguments
-from sgdvar.errors import BudgetExceededError, CertificateError, NonFiniteError
+from sgdvar.errors import BudgetExceededError, CertificateError
 
 __all__ = ["main"]
 
@@ -65,7 +65,7 @@ def _run(argv: list[str]) -> int:
         return verify(arguments, inputs, began)
     except (BrokenPipeError, CertificateError):  # an OSError and a ValueError that are not about the input
         raise
-    except (BudgetExceededError, NonFiniteError, OSError, ValueError) as error:
+    except (ArithmeticError, BudgetExceededError, OSError, ValueError) as error:  # ArithmeticError: overflow
         return _refuse(arguments.command, error)
     finally:
         sys.stdout.flush()

@@ -34,6 +34,7 @@ ROOMS = [
     "strategies",
     "__init__",  # the public names; only the command line is a user of its own library
     "cli",
+    "__main__",
 ]
 
 PACKAGE = Path(sgdvar.__file__).parent

@@ -11,7 +11,7 @@ import pytest
 
 import sgdvar as sv
 
-COMMAND = [sys.executable, "-c", "import sys; from sgdvar.cli import main; sys.exit(main())"]
+COMMAND = [sys.executable, "-m", "sgdvar"]
 
 
 def test_version(sgdvar):
