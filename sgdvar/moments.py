@@ -370,6 +370,9 @@ def _gaussian_covariance(second: Array, p: int, arithmetic: Arithmetic, stack: A
     r"""Isserlis' theorem: :math:`\operatorname{cov}(N) = \langle \Sigma, N \rangle S + P N^\top P^\top`.
 
     :math:`\Sigma` is the second-moment matrix of :math:`\tilde x`, P its first p rows and S its input block.
+
+    References:
+        Derived in proofs/gaussian_inputs.py.
     """
     k, m, _ = stack.shape
     mean = second[:p]

@@ -44,7 +44,7 @@ def gradient_variance_in_time(
         NotExactError: Floats in the problem.
 
     References:
-        Derived in proofs/linear_regression.py.
+        Derived in proofs/one_feature.py.
 
     Examples:
         >>> import sympy as sp, sgdvar as sv

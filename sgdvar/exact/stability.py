@@ -42,7 +42,7 @@ def stable_step_size(sgd: SGD, batch_size: int) -> float:
         OverflowError: Numbers so large or small that their fourth powers are no floats.
 
     References:
-        Derived in the documentation of linear regression; at b = n it is the classical :math:`2/\lambda_{\max}(H)`.
+        Derived in proofs/mean_square_stability.py; at b = n it is the classical :math:`2/\lambda_{\max}(H)`.
 
     Examples:
         >>> import sgdvar as sv
