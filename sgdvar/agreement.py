@@ -32,7 +32,9 @@ from sgdvar.report import LARGEST_SHARE, PlantedResult, Report, Row, percent
 
 __all__ = ["Report", "verify"]
 
-Formula: TypeAlias = Callable[[int, int], Any] | Mapping[int, BatchPolynomial] | Sequence[BatchPolynomial]
+Formula: TypeAlias = (
+    Callable[[int, int], Any] | Mapping[int, BatchPolynomial] | Sequence[BatchPolynomial] | BatchPolynomial
+)
 """A claimed variance: a function of (step, b), or polynomials by step or in the order of the steps."""
 
 _FACTOR_OF_TWO = 0.5  # the relative deviation of a true value from a claim that is twice as large
@@ -58,8 +60,9 @@ def verify(
 
     The claim disagrees with a sample variance of N plain trajectories if they are more than
     :math:`z_{1-\alpha/(2K)}` standard errors apart, with :math:`\alpha` the false-alarm rate and K the number of
-    comparisons, once the deviation is corrected for skewness. Where the claim is exactly 0 the estimate must be 0 up to
-    rounding. Wrong formulas that fit the design are put to the same test.
+    comparisons, once the deviation is corrected for skewness and for a term of order 1/N that is not normal
+    (``Row.score``). Where the claim is exactly 0 the estimate must be 0 up to rounding. Wrong formulas that fit the
+    design are put to the same test.
 
     Guarantees:
         Both error rates are nominal: they hold as far as sample variances are normal with the standard error that is
@@ -75,8 +78,8 @@ def verify(
         false_alarm_rate: The chance that a right claim is refuted, over all comparisons together.
         miss_rate: The chance that a deviation of the size that is reported as detectable is missed.
         seed: An integer from 0 to 2**63 - 1.
-        formula: The claim: a function of (step, b), or BatchPolynomials in a dict by step or in the order of ``steps``;
-            None for the library's exact polynomial.
+        formula: The claim: a function of (step, b), or BatchPolynomials in a dict by step or in the order of ``steps``
+            (one alone for one step); None for the library's exact polynomial.
         matrix: A, shape (m, d) or (d,), acting on the gradient flattened row by row; None for the identity.
         layer: None or 1 for linear regression.
         time_budget: Seconds; nothing is computed if more are forecast.
@@ -149,18 +152,17 @@ class _Judge:
     def row(self, step: int, b: int, claim: float, plain: Summary, conditional: Summary, rounding: Summary) -> Row:
         """The comparison of a claim with the estimate of plain trajectories."""
         estimate, error, tolerance = (float(x) for x in (plain.value, plain.standard_error, rounding.value))
-        deviation = _deviation(estimate, error, claim, tolerance)
-        score = _score(deviation, float(plain.skewness), plain.count)
+        score = self.score(estimate, error, claim, tolerance, float(plain.skewness), plain.count)
         return Row(
             step=step,
             batch_size=b,
             exact=claim,
             estimate=estimate,
             standard_error=error,
-            deviation=deviation,
+            deviation=_deviation(estimate, error, claim, tolerance),
             score=score,
             agrees=abs(score) <= self.threshold,
-            detectable=self.detectable(error, claim),
+            detectable=self.detectable(error, claim, plain.count),
             replicates=plain.count,
             conditional_estimate=float(conditional.value),
             conditional_standard_error=float(conditional.standard_error),
@@ -169,11 +171,27 @@ class _Judge:
             rounding=tolerance,
         )
 
-    def detectable(self, error: float, claim: float) -> float:
+    def score(self, estimate: float, error: float, claim: float, rounding: float, skewness: float, count: int) -> float:
+        """The deviation in standard errors that is judged: beyond the slack, and corrected for skewness."""
+        slack = self.slack(count) * abs(claim)
+        beyond = estimate - min(max(estimate - claim, -slack), slack)
+        deviation = _deviation(beyond, error, claim, rounding)
+        return normal_deviation(deviation, skewness, count) if math.isfinite(deviation) else deviation
+
+    def slack(self, count: int) -> float:
+        r"""What the square of the mean, which is chi-squared and not normal, can take from a sample variance.
+
+        Relative to the variance it is at most :math:`\chi^2_1 / (N - 1)`; it matters for few replicates, and where all
+        squared deviations are equal, so that nothing else varies.
+        """
+        return self.threshold**2 / (count - 1)
+
+    def detectable(self, error: float, claim: float, count: int) -> float:
         """The smallest relative deviation that is caught at both error rates."""
         if claim == 0:
             return 0.0
-        return detectable_deviation(self.false_alarm_rate, self.miss_rate, self.comparisons) * error / abs(claim)
+        normal = detectable_deviation(self.false_alarm_rate, self.miss_rate, self.comparisons) * error / abs(claim)
+        return normal + self.slack(count)
 
     def planted(self, wrong: PlantedFormula, rows: Sequence[Row]) -> PlantedResult:
         """The comparison in which a wrong formula stands out most; where the variance is 0 only if nowhere else."""
@@ -181,9 +199,8 @@ class _Judge:
         for row, value, exact in zip(rows, wrong.values.ravel().tolist(), wrong.exact.ravel().tolist(), strict=True):
             gap = abs(value - exact)
             relative = gap / exact if exact > 0 else math.inf if gap > row.rounding else 0.0
-            detectable = self.detectable(row.standard_error, exact)
-            deviation = _deviation(row.estimate, row.standard_error, value, row.rounding)
-            score = _score(deviation, row.skewness, row.replicates)
+            detectable = self.detectable(row.standard_error, exact, row.replicates)
+            score = self.score(row.estimate, row.standard_error, value, row.rounding, row.skewness, row.replicates)
             results.append(
                 PlantedResult(
                     name=wrong.name,
@@ -192,7 +209,7 @@ class _Judge:
                     batch_size=row.batch_size,
                     relative_deviation=relative,
                     detectable=detectable,
-                    deviation=deviation,
+                    deviation=_deviation(row.estimate, row.standard_error, value, row.rounding),
                     is_rejected=row.is_trusted and abs(score) > self.threshold,
                 )
             )
@@ -242,11 +259,6 @@ def _deviation(estimate: float, error: float, claim: float, rounding: float) -> 
     return math.copysign(math.inf, gap) if claim == 0 or error <= rounding else gap / error
 
 
-def _score(deviation: float, skewness: float, count: int) -> float:
-    """A deviation corrected for skewness; infinite ones stay what they are."""
-    return normal_deviation(deviation, skewness, count) if math.isfinite(deviation) else deviation
-
-
 def _prominence(result: PlantedResult) -> tuple[bool, bool, float]:
     """Separable comparisons first, among them those of two positive numbers, then the most standard errors."""
     ratio = result.relative_deviation / result.detectable if result.detectable > 0 else result.relative_deviation
@@ -257,10 +269,18 @@ def _claims(
     formula: Formula, steps: Sequence[int], batch_sizes: Sequence[int]
 ) -> tuple[dict[int, Callable[[int], float]], dict[tuple[int, int], float]]:
     """The claim at each step as a function of b, and its values at every step and batch size, in floats."""
+    by_step: Mapping[int, Callable[[int], Any]]
+    if isinstance(formula, BatchPolynomial):
+        formula = [formula]
     if callable(formula):
-        by_step: Mapping[int, Callable[[int], Any]] = {step: partial(formula, step) for step in steps}
+        by_step = {step: partial(formula, step) for step in steps}
     elif isinstance(formula, Mapping):
         by_step = formula
+    elif not isinstance(formula, Sequence) or isinstance(formula, str):
+        raise TypeError(
+            "formula must be a function of (step, b), or BatchPolynomials in a dict by step or in the order of the "
+            f"steps, got {type(formula).__name__}"
+        )
     elif len(formula) == len(steps):
         by_step = dict(zip(steps, formula, strict=True))
     else:
@@ -275,6 +295,8 @@ def _claims(
 def _finite_claim(claim: Callable[[int], Any], step: int) -> Callable[[int], float]:
     def value(b: int) -> float:
         exact = claim(b)
+        if not hasattr(exact, "__float__"):
+            raise TypeError(f"formula must give numbers, got {exact!r} at step {step}, b = {b}")
         try:
             number = float(exact)
         except OverflowError:  # a Fraction beyond the range of floats

@@ -35,8 +35,8 @@ class Row:
         estimate: The sample variance of plain trajectories.
         standard_error: Its standard error.
         deviation: (estimate - exact) in standard errors; 0 or infinite where the estimate has none.
-        score: The deviation corrected for skewness, which is closer to standard normal if the claim is right: what is
-            judged.
+        score: The deviation corrected for skewness, which is closer to standard normal if the claim is right, and for
+            the square of the mean in a sample variance, which is not normal: what is judged.
         agrees: Whether the score is within the report's threshold.
         detectable: The smallest deviation of the true value, relative to the claimed one, that this row would have
             caught at the report's error rates; 0 where the claim is exactly 0.

@@ -194,29 +194,35 @@ def check_count(value: Any, name: str, *, least: int = 0) -> int:
     return int(value)
 
 
-def rationalize(array: Any, max_denominator: int = 1000) -> Any:
-    r"""The array with every float replaced by the nearest fraction with a small denominator.
+def rationalize(array: Any, max_denominator: int = 1000, *, decimals: int | None = None) -> Any:
+    r"""The array with every float replaced by a nearby fraction.
 
     The one place where floats become exact numbers: on purpose, and with a stated loss of at most
-    :math:`1 / (2\,\text{max\_denominator})` per entry.
+    :math:`1 / (2\,\text{max\_denominator})`, or half a unit of the last decimal, per entry.
 
     Args:
         array: Numbers of any shape.
-        max_denominator: Largest denominator allowed.
+        max_denominator: Largest denominator allowed; each entry becomes the nearest such fraction.
+        decimals: Round to this many decimals instead. For data, prefer it: a common denominator keeps exact results
+            short, while thousands of different denominators make them long.
 
     Returns:
         An array of Fractions of the same shape (one Fraction for one number). Exact entries come back unchanged.
 
     Raises:
         TypeError: An entry is no number, or a symbol; rows of different lengths.
-        ValueError: Empty, not finite, or ``max_denominator`` below 1.
+        ValueError: Empty, not finite, ``max_denominator`` below 1, or ``decimals`` below 0.
 
     Examples:
         >>> import sgdvar as sv
         >>> sv.rationalize([0.25, 1 / 3]).tolist()
         [Fraction(1, 4), Fraction(1, 3)]
+        >>> sv.rationalize([0.25, 1 / 3], decimals=2).tolist()
+        [Fraction(1, 4), Fraction(33, 100)]
     """
     check_count(max_denominator, "max_denominator", least=1)
+    if decimals is not None:
+        check_count(decimals, "decimals")
     entries = np.array(array, dtype=object)
     if entries.size == 0:
         raise ValueError(f"array must not be empty, got shape {entries.shape}")
@@ -225,5 +231,8 @@ def rationalize(array: Any, max_denominator: int = 1000) -> Any:
         number, kind = parse_scalar(entry, "array")  # one by one: this is where floats may meet exact numbers
         if kind == "symbolic":
             raise TypeError(f"array must hold numbers to be rationalized, got {number}")
-        result[index] = Fraction(number).limit_denominator(max_denominator) if kind == "float" else Fraction(number)
+        exact = Fraction(number)
+        if kind == "float":
+            exact = exact.limit_denominator(max_denominator) if decimals is None else round(exact, decimals)
+        result[index] = exact
     return result if result.ndim else result[()]

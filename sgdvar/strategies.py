@@ -22,6 +22,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from flint import fmpq, fmpq_mat
 
+import sgdvar.exact  # noqa: F401  loaded now, or the first example of a property test would pass its deadline
 from sgdvar.arithmetic import object_array
 from sgdvar.data import Data, Dataset, GaussianPopulation
 from sgdvar.problems import LinearRegression

@@ -72,5 +72,10 @@ def _run(argv: list[str]) -> int:
 
 
 def _refuse(command: str, error: Exception) -> int:
-    sys.stderr.write(f"sgdvar {command}: {' '.join(str(error).split())}\n")
+    message = " ".join(str(error).split())
+    for name in ("time_budget", "relative_error", "replicates"):  # the library's arguments are options here
+        message = message.replace(f"{name}=", f"--{name.replace('_', '-')} ").replace(
+            name, f"--{name.replace('_', '-')}"
+        )
+    sys.stderr.write(f"sgdvar {command}: {message}\n")
     return _BAD_INPUT

@@ -153,7 +153,7 @@ def _add_derive(commands: Any) -> None:
     _add_problem(parser)
     output = parser.add_argument_group("what is printed")
     output.add_argument(
-        "--step", type=_counts("a step", 0), default=(1,), metavar="LIST", dest="steps",
+        "--step", "--steps", type=_counts("a step", 0), default=(1,), metavar="LIST", dest="steps",
         help="steps t >= 0 of SGD before the quantity is taken (default: 1)",
     )  # fmt: skip
     output.add_argument(

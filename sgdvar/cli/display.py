@@ -198,6 +198,8 @@ def _deviation(deviation: float) -> tuple[str, str]:
 
 def _percent(fraction: float) -> str:
     percent = 100 * fraction
+    if percent == 0:
+        return "0 %"
     return f"{percent:.{max(0, 1 - math.floor(math.log10(percent)))}f} %"
 
 

@@ -69,7 +69,7 @@ def read_inputs(arguments: Namespace) -> Inputs:
     facts = {
         "data": f"{source}; n = {data.size} examples, p = {data.inputs} features, "
         + ("floats" if data.kind == "float" else "exact rationals"),
-        "model": f"linear regression; loss 1/2 residual^2{decay}, mean over the batch",
+        "model": f"linear regression without intercept; loss 1/2 residual^2{decay}, mean over the batch",
         "start": f"w0 = {_listed(arguments.start)}" + (" in every weight" if len(arguments.start) == 1 else ""),
         "step size": f"{_listed(steps)} ({choice})",
         "batches": f"{design}, drawn afresh at every step",

@@ -496,7 +496,7 @@ def _estimate(run: Run, quantity: str, plain: Measure, conditioned: Measure | No
 
 
 def _gain(better: Summary, plain: Summary) -> float:
-    own, other = (float(np.sum(summary.influence_spread)) for summary in (better, plain))
+    own, other = (float(np.sum(summary.standard_error**2)) for summary in (better, plain))
     if own > _ROUNDING * other:
         return other / own
     return math.inf if other > 0 else 1.0

@@ -23,7 +23,7 @@ Progress: TypeAlias = bool | Callable[[int, int], None]
 
 _LARGEST_BATCH = 2**31  # batch sizes are 32-bit integers there
 _RELATIVE_ERROR = 0.01  # unless told otherwise
-_LEAST = 256  # replicates for a relative error: with fewer, the normal approximation means little
+_LEAST = 1024  # replicates for a relative error: with fewer, the normal approximation means little
 _PILOT = 4096  # replicates of the pilot
 _GROUP = 256  # replicates in one group of the pilot's jackknife
 _MARGIN = 3  # jackknife standard errors by which the pilot's variance is taken to be larger than estimated
@@ -155,7 +155,7 @@ class Run:
         demand = {}
         for b, cells in groups.items():
             bounds = [variance + _MARGIN * error for variance, error in map(relative_variance, cells)]
-            needed = max(bounds) / self.relative_error**2
+            needed = max(bounds) / self.relative_error**2 + math.sqrt(2) / self.relative_error  # of second order
             if not math.isfinite(needed):
                 raise ValueError(
                     f"relative_error must have a value other than 0 to refer to, got estimates of 0 at batch size {b}; "

@@ -13,6 +13,9 @@ covariance matrix of h      :math:`\frac{1}{N-1}\sum_i (h_i - \bar h)           
                             (h_i - \bar h)^\top`                                 (h_i - \bar h)^\top`
 ==========================  ===================================================  ==================================
 
+To the variance of a sample variance this adds the term that is left where q does not vary, as for two opposite
+gradients: :math:`2 \operatorname{tr}(C^2) / (N (N-1))` with C the covariance of h, bounded by the squared variance.
+
 Values are unbiased. Blocks of replicates are merged by the pairwise update of Chan, Golub and LeVeque, which does not
 cancel; q is centred at the mean of its own block, which changes standard errors by a relative 1/(block size).
 """
@@ -94,7 +97,18 @@ class Summary:
     @property
     def standard_error(self) -> Array:
         """The standard error of ``value``, entry by entry."""
-        return np.sqrt(self.influence_spread / (self.count - 1) / self.count)
+        return np.sqrt((self.influence_spread / self.count + self._second_order) / (self.count - 1))
+
+    @property
+    def _second_order(self) -> Array:
+        """What of the variance of a sample variance, times N - 1, its influence function leaves out."""
+        if not self.centre.size:
+            return np.zeros_like(self.mean)
+        variance = self.spread / (self.count - 1)
+        if variance.ndim == 0:
+            return np.asarray(2 * variance**2 / self.count)
+        diagonal = np.diag(variance)
+        return np.asarray((np.multiply.outer(diagonal, diagonal) + variance**2) / self.count)
 
     @property
     def skewness(self) -> Array:

@@ -54,6 +54,25 @@ def test_the_false_alarm_rate_is_what_it_is_stated_to_be(judge):
     judge.at_most(alarms, 1000, 0.05)
 
 
+DEGENERATE = {
+    "two gradients": (sv.Dataset([[1], [2]], [1, 0]), [1]),
+    "opposite gradients": (sv.Dataset([[1], [1]], [1, -1]), [0]),
+    "orthogonal gradients": (sv.Dataset([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [1, 1, 1]), [0, 0, 0]),
+}
+
+
+@pytest.mark.parametrize("name", DEGENERATE)
+@pytest.mark.parametrize("options", [{}, {"replicates": 100}, {"replicates": 3}, {"replicates": 2}], ids=str)
+def test_a_right_formula_is_not_refuted_where_all_squared_deviations_are_equal(name, options):
+    """There a sample variance is one minus a chi-squared variable, not normal, and falls short of its mean only."""
+    data, start = DEGENERATE[name]
+    sgd = sv.SGD(sv.LinearRegression(data), start, Fraction(1, 4))
+    verdicts = [sv.verify(sgd, [0], [1], seed=seed, **options).verdict.status for seed in range(60)]
+    assert "refuted" not in verdicts
+    assert ("agreed" in verdicts) == (options.get("replicates", 1000) > 3)
+    assert sv.verify(sgd, [0], [1], formula=lambda t, b: 10).verdict.status == "refuted"
+
+
 def test_a_formula_may_be_given_as_a_function_a_dict_or_a_sequence():
     polynomials = [sv.gradient_variance(WITHOUT, step) for step in STEPS]
     by_step = dict(zip(STEPS, polynomials, strict=True))
@@ -62,6 +81,18 @@ def test_a_formula_may_be_given_as_a_function_a_dict_or_a_sequence():
         for formula in (None, lambda step, b: by_step[step](b), by_step, polynomials)
     ]
     assert rows[0] == rows[1] == rows[2] == rows[3]
+
+
+def test_one_polynomial_is_a_formula_for_one_step():
+    sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1], [2], [3]], [1, 0, 1])), [1], Fraction(1, 10))
+    V = sv.gradient_variance(sgd, 1)
+    assert sv.verify(sgd, [1], [1, 2], formula=V).verdict.status == "agreed"
+    with pytest.raises(ValueError, match="one polynomial per step, got 1 for 2 steps"):
+        sv.verify(sgd, [0, 1], [1, 2], formula=V)
+    with pytest.raises(TypeError, match="formula must be a function of"):
+        sv.verify(sgd, [1], [1, 2], formula=5)
+    with pytest.raises(TypeError, match="formula must give numbers, got 'x' at step 1, b = 1"):
+        sv.verify(sgd, [1], [1, 2], formula=lambda step, b: "x")
 
 
 def test_a_matrix_is_applied_to_both_sides():

@@ -42,7 +42,8 @@ def test_a_variance_adds_the_mean_offset_to_the_trace_of_the_sample_covariance()
     summary = SUMMARISE["variance"](EVERYTHING)
     np.testing.assert_allclose(summary.value, OFFSETS.mean() + VECTORS.var(axis=0, ddof=1).sum())
     influence = OFFSETS + ((VECTORS - VECTORS.mean(axis=0)) ** 2).sum(axis=1)
-    np.testing.assert_allclose(summary.standard_error, influence.std(ddof=1) / np.sqrt(60))
+    second_order = 2 * VECTORS.var(axis=0, ddof=1).sum() ** 2 / (60 * 59)
+    np.testing.assert_allclose(summary.standard_error**2, influence.var(ddof=1) / 60 + second_order)
     np.testing.assert_allclose(summary.largest_share, (influence**2).max() / (influence**2).sum())
     np.testing.assert_allclose(summary.skewness, stats.skew(influence))
 
@@ -52,8 +53,20 @@ def test_a_covariance_is_numpys():
     np.testing.assert_allclose(summary.value, np.cov(VECTORS.T))
     deviations = VECTORS - VECTORS.mean(axis=0)
     influence = deviations[:, :, None] * deviations[:, None, :]
-    np.testing.assert_allclose(summary.standard_error, influence.std(axis=0, ddof=1) / np.sqrt(60))
+    C = np.cov(VECTORS.T)
+    second_order = (np.outer(np.diag(C), np.diag(C)) + C**2) / (60 * 59)
+    np.testing.assert_allclose(summary.standard_error**2, influence.var(axis=0, ddof=1) / 60 + second_order)
     np.testing.assert_allclose(summary.skewness, stats.skew(influence))
+
+
+def test_the_standard_error_is_right_where_all_squared_deviations_are_equal():
+    """Over all samples from +-1 the sample variance has the variance 2 / (N (N - 1)): nothing else is left."""
+    samples = [np.array(signs, dtype=float)[:, None] for signs in product([-1, 1], repeat=10)]
+    values = [float(summarise_variance(sample).value) for sample in samples]
+    np.testing.assert_allclose(np.var(values), 2 / (10 * 9))
+    errors = [float(summarise_variance(sample).standard_error) for sample in samples]
+    assert min(error for error, value in zip(errors, values, strict=True) if value > 0) >= np.sqrt(2 / 90) * 0.3
+    assert np.mean(np.square(errors)) >= 2 / 90
 
 
 @pytest.mark.parametrize("name", SUMMARISE)
