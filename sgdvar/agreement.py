@@ -17,18 +17,19 @@ from typing import Any, TypeAlias
 from sgdvar.certificates import Verdict
 from sgdvar.exact import gradient_variance
 from sgdvar.monte_carlo.measures import gradient_variance_measures, rounding_measure
+from sgdvar.monte_carlo.rare import RareExamples
 from sgdvar.monte_carlo.runs import Progress, Run
 from sgdvar.monte_carlo.statistics import (
     Summary,
     check_rate,
     detectable_deviation,
     normal_deviation,
-    normal_quantile,
+    upper_quantile,
 )
 from sgdvar.planted import PlantedFormula, planted_formulas
 from sgdvar.polynomial import BatchPolynomial
 from sgdvar.process import SGD
-from sgdvar.report import LARGEST_SHARE, PlantedResult, Report, Row, percent
+from sgdvar.report import LARGEST_SHARE, RARE_SHARE, PlantedResult, Report, Row, percent
 
 __all__ = ["Report", "verify"]
 
@@ -37,6 +38,7 @@ Formula: TypeAlias = (
 )
 """A claimed variance: a function of (step, b), or polynomials by step or in the order of the steps."""
 
+_UNDERFLOW = 1e-100  # variances below are treated as rounding, since their cubes are no floating-point numbers
 _FACTOR_OF_TWO = 0.5  # the relative deviation of a true value from a claim that is twice as large
 
 
@@ -119,7 +121,10 @@ def verify(
         summaries = run.summaries(measures)
     comparisons = sum(value != 0 for value in claims.values())
     judge = _Judge(false_alarm_rate, miss_rate, max(comparisons, 1))
-    rows = [judge.row(step, b, claim, *summaries[b][run.steps.index(step)]) for (step, b), claim in claims.items()]
+    rare = RareExamples.of(sgd, matrix)
+    rows = [
+        judge.row(step, b, claim, rare, *summaries[b][run.steps.index(step)]) for (step, b), claim in claims.items()
+    ]
     wrong = planted_formulas(sgd, steps, batch_sizes, matrix=matrix, layer=layer)
     planted = tuple(judge.planted(candidate, rows) for candidate in wrong)
     return Report(
@@ -147,11 +152,21 @@ class _Judge:
 
     @property
     def threshold(self) -> float:
-        return normal_quantile(1 - self.false_alarm_rate / self.comparisons)
+        return upper_quantile(self.false_alarm_rate / (2 * self.comparisons))
 
-    def row(self, step: int, b: int, claim: float, plain: Summary, conditional: Summary, rounding: Summary) -> Row:
+    def row(
+        self,
+        step: int,
+        b: int,
+        claim: float,
+        rare: RareExamples,
+        plain: Summary,
+        conditional: Summary,
+        rounding: Summary,
+    ) -> Row:
         """The comparison of a claim with the estimate of plain trajectories."""
         estimate, error, tolerance = (float(x) for x in (plain.value, plain.standard_error, rounding.value))
+        tolerance = max(tolerance, _UNDERFLOW)
         score = self.score(estimate, error, claim, tolerance, float(plain.skewness), plain.count)
         return Row(
             step=step,
@@ -162,12 +177,13 @@ class _Judge:
             deviation=_deviation(estimate, error, claim, tolerance),
             score=score,
             agrees=abs(score) <= self.threshold,
-            detectable=self.detectable(error, claim, plain.count),
+            detectable=self.detectable(error, claim, tolerance, plain.count),
             replicates=plain.count,
             conditional_estimate=float(conditional.value),
             conditional_standard_error=float(conditional.standard_error),
             skewness=float(plain.skewness),
             largest_share=plain.largest_share,
+            rare_share=rare.share(plain.count * b),
             rounding=tolerance,
         )
 
@@ -186,12 +202,12 @@ class _Judge:
         """
         return self.threshold**2 / (count - 1)
 
-    def detectable(self, error: float, claim: float, count: int) -> float:
+    def detectable(self, error: float, claim: float, rounding: float, count: int) -> float:
         """The smallest relative deviation that is caught at both error rates."""
         if claim == 0:
             return 0.0
-        normal = detectable_deviation(self.false_alarm_rate, self.miss_rate, self.comparisons) * error / abs(claim)
-        return normal + self.slack(count)
+        normal = detectable_deviation(self.false_alarm_rate, self.miss_rate, self.comparisons) * error
+        return (normal + rounding) / abs(claim) + self.slack(count)
 
     def planted(self, wrong: PlantedFormula, rows: Sequence[Row]) -> PlantedResult:
         """The comparison in which a wrong formula stands out most; where the variance is 0 only if nowhere else."""
@@ -199,7 +215,7 @@ class _Judge:
         for row, value, exact in zip(rows, wrong.values.ravel().tolist(), wrong.exact.ravel().tolist(), strict=True):
             gap = abs(value - exact)
             relative = gap / exact if exact > 0 else math.inf if gap > row.rounding else 0.0
-            detectable = self.detectable(row.standard_error, exact, row.replicates)
+            detectable = self.detectable(row.standard_error, exact, row.rounding, row.replicates)
             score = self.score(row.estimate, row.standard_error, value, row.rounding, row.skewness, row.replicates)
             results.append(
                 PlantedResult(
@@ -233,12 +249,7 @@ class _Judge:
                 )
                 return Verdict("undecided", reason)
             if not row.is_trusted:
-                reason = (
-                    f"{_where(row)} one of {row.replicates} replicates carries {percent(row.largest_share)} of the "
-                    f"fourth moment, more than {percent(LARGEST_SHARE)}, so its standard error decides nothing; use "
-                    "more replicates"
-                )
-                return Verdict("undecided", reason)
+                return Verdict("undecided", f"{_where(row)} {_doubt(row)}, so its standard error decides nothing")
         for result in planted:
             if result.is_separable and not result.is_rejected:
                 return Verdict("undecided", f"a planted wrong formula should have been rejected and was not: {result}")
@@ -276,7 +287,7 @@ def _claims(
         by_step = {step: partial(formula, step) for step in steps}
     elif isinstance(formula, Mapping):
         by_step = formula
-    elif not isinstance(formula, Sequence) or isinstance(formula, str):
+    elif not isinstance(formula, Sequence) or not all(callable(claim) for claim in formula):
         raise TypeError(
             "formula must be a function of (step, b), or BatchPolynomials in a dict by step or in the order of the "
             f"steps, got {type(formula).__name__}"
@@ -310,6 +321,21 @@ def _finite_claim(claim: Callable[[int], Any], step: int) -> Callable[[int], flo
 
 def _where(row: Row) -> str:
     return f"at step {row.step}, b = {row.batch_size}"
+
+
+def _doubt(row: Row) -> str:
+    """Why a row is not trusted."""
+    if row.largest_share > LARGEST_SHARE:
+        return (
+            f"one of {row.replicates} replicates carries {percent(row.largest_share)} of the fourth moment, more than "
+            f"{percent(LARGEST_SHARE)}"
+        )
+    if row.rare_share > RARE_SHARE:
+        return (
+            f"{row.replicates} replicates expect fewer than 20 draws of any of some rare examples that carry "
+            f"{percent(row.rare_share)} of the gradient variance at the start"
+        )
+    return "the squared deviations leave the range of floats"
 
 
 def _distance(deviation: float) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import zipfile
+import zlib
 from fractions import Fraction
 from os import PathLike
 from pathlib import Path
@@ -125,7 +126,15 @@ def load_npz(path: str | PathLike[str], target: str = "y", *, decimals: int | No
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (
+        MemoryError,
+        NotImplementedError,
+        OSError,
+        RuntimeError,
+        ValueError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise ValueError(f"{path} must be an .npz archive of numeric arrays that can be read, got: {error}") from error
     there = ", ".join(arrays) or "none"
     if target not in arrays:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -71,7 +72,7 @@ def check_figure(path: str | PathLike[str] | None) -> None:
 
     Raises:
         ImportError: Matplotlib is not installed.
-        ValueError: ``path`` has no suffix .png, .pdf or .svg, or lies in no folder.
+        ValueError: ``path`` has no suffix .png, .pdf or .svg, or lies in no folder, or cannot be written.
     """
     try:
         import matplotlib.figure  # noqa: F401
@@ -84,6 +85,8 @@ def check_figure(path: str | PathLike[str] | None) -> None:
         raise ValueError(f"a figure must be a file ending in {', '.join(_FORMATS)}, got {file}")
     if not file.parent.is_dir():
         raise ValueError(f"a figure must lie in a folder that exists, got {file}")
+    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise ValueError(f"a figure must be a file that can be written, got {file}")
 
 
 def plot_variance(

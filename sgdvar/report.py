@@ -17,8 +17,9 @@ from sgdvar.plotting import plot_variance
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["LARGEST_SHARE", "PlantedResult", "Report", "Row", "percent"]
+__all__ = ["LARGEST_SHARE", "RARE_SHARE", "PlantedResult", "Report", "Row", "percent"]
 
+RARE_SHARE = 0.25  # of the gradient variance at the start, carried by examples that are hardly ever drawn
 LARGEST_SHARE = 0.05  # of one replicate in the fourth moment; above, its standard error decides nothing
 _CURVE_POINTS = 200
 _ROUNDING = 1e-12  # standard errors that are smaller, relative to the value, are printed as 0
@@ -45,6 +46,8 @@ class Row:
         conditional_standard_error: Its standard error.
         skewness: The skewness of the squared deviations whose mean the estimate is.
         largest_share: The largest share of one replicate in the fourth moment; above 5 % the row decides nothing.
+        rare_share: The share of the gradient variance at the start that is carried by so few examples that less than 20
+            draws of any of them are expected at one step; above 25 % the row decides nothing. 0 for populations.
         rounding: What rounding errors can make of a variance of 0; smaller deviations count as 0.
     """
 
@@ -62,12 +65,15 @@ class Row:
     conditional_standard_error: float
     skewness: float
     largest_share: float
+    rare_share: float
     rounding: float
 
     @property
     def is_trusted(self) -> bool:
-        """Whether the standard error means something: there is none, or no replicate dominates it."""
-        return self.standard_error <= self.rounding or self.largest_share <= LARGEST_SHARE
+        """Whether the standard error means something: there is none, or no replicate or rare example dominates it."""
+        if self.standard_error <= self.rounding:
+            return True
+        return self.largest_share <= LARGEST_SHARE and self.rare_share <= RARE_SHARE and math.isfinite(self.skewness)
 
 
 @dataclass(frozen=True)

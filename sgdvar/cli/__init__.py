@@ -53,7 +53,7 @@ def _run(argv: list[str]) -> int:
 
     try:
         inputs = read_inputs(arguments)
-    except (ImportError, TypeError, ValueError) as error:
+    except (ArithmeticError, ImportError, TypeError, ValueError) as error:
         return _refuse(arguments.command, error)
     try:
         if arguments.command == "derive":

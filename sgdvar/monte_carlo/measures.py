@@ -15,7 +15,7 @@ from sgdvar.monte_carlo.trajectories import Record
 from sgdvar.process import SGD
 from sgdvar.scalars import Array
 
-__all__ = ["batch_noise", "gradient_variance_measures", "landscape_of", "linear_map", "rounding_measure"]
+__all__ = ["batch_noise", "gradient_variance_measures", "landscape_of", "linear_map", "matrix_rows", "rounding_measure"]
 
 
 def gradient_variance_measures(sgd: SGD, matrix: Any, layer: int | None) -> tuple[Measure, Measure]:

@@ -53,6 +53,10 @@ class Sampler(Protocol):
         """
         ...
 
+    def draws(self, batch_size: int) -> int:
+        """How many examples are drawn for one batch, to which the time for it is proportional."""
+        ...
+
 
 def uniform_below(key: jax.Array, bound: jax.Array, count: int) -> jax.Array:
     """Integers uniform on 0, ..., bound - 1, exactly: multiply and shift, with rejection (Lemire).
@@ -199,6 +203,10 @@ class FiniteBatches:
         everything = n * (weights @ self.hessian - self.cross)
         return jnp.where(2 * batch_size > n, everything - total, total) / batch_size
 
+    def draws(self, batch_size: int) -> int:
+        """As ``Sampler.draws``."""
+        return max(1, min(batch_size, len(self.X) - batch_size)) if self.without_replacement else batch_size
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
@@ -228,6 +236,10 @@ class GaussianBatches:
 
         total: jax.Array = lax.fori_loop(0, batch_size, draw, jnp.zeros_like(errors))
         return total / batch_size @ self.input_factor.T
+
+    def draws(self, batch_size: int) -> int:
+        """As ``Sampler.draws``."""
+        return batch_size
 
 
 @jax.tree_util.register_dataclass
@@ -265,6 +277,10 @@ class GaussianGradients:
         z = z - along * (jnp.sum(along * z, axis=1) / (1 + root))[:, None]
         total = chi_square[:, None] * errors + (tau * jnp.sqrt(chi_square))[:, None] * z
         return (total / batch_size @ self.input_factor.T)[:, None, :]
+
+    def draws(self, batch_size: int) -> int:
+        """As ``Sampler.draws``: one for all b."""
+        return 1
 
 
 def sampler_for(sgd: SGD) -> Sampler:

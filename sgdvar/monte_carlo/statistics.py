@@ -43,6 +43,7 @@ __all__ = [
     "summarise_covariance",
     "summarise_mean",
     "summarise_variance",
+    "upper_quantile",
 ]
 
 
@@ -115,7 +116,7 @@ class Summary:
         """The skewness of q, entry by entry; 0 where q does not vary."""
         variance = self.influence_spread / self.count
         cubes = self.influence_cubes / self.count
-        return np.divide(cubes, variance**1.5, out=np.zeros_like(cubes), where=variance > 0)
+        return np.divide(cubes, variance**1.5, out=np.zeros_like(cubes), where=variance**1.5 > 0)
 
     @property
     def largest_share(self) -> float:
@@ -215,7 +216,12 @@ def _relative_variance(summary: Summary) -> float:
 
 def normal_quantile(level: float) -> float:
     """The z with which value +- z standard errors covers at a level, by the normal approximation."""
-    return float(-ndtri((1 - level) / 2))
+    return upper_quantile((1 - level) / 2)
+
+
+def upper_quantile(tail: float) -> float:
+    """The z that a standard normal variable exceeds with this probability; accurate for tiny ones."""
+    return float(-ndtri(tail))
 
 
 def normal_deviation(deviation: float, skewness: float, count: int) -> float:
@@ -273,8 +279,8 @@ def detectable_deviation(false_alarm_rate: float, miss_rate: float, comparisons:
         2.802
     """
     check_count(comparisons, "comparisons", least=1)
-    threshold = -ndtri(check_rate(false_alarm_rate, "false_alarm_rate") / (2 * comparisons))
-    return float(threshold - ndtri(check_rate(miss_rate, "miss_rate")))
+    threshold = upper_quantile(check_rate(false_alarm_rate, "false_alarm_rate") / (2 * comparisons))
+    return threshold + upper_quantile(check_rate(miss_rate, "miss_rate"))
 
 
 def replicates_to_detect(

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, NamedTuple, TypeVar
@@ -28,7 +29,8 @@ from sgdvar.scalars import Array
 
 __all__ = ["Block", "Record", "Trajectories", "side_by_side", "workers"]
 
-_LIMIT = 1e70  # fourth powers of anything smaller are floating-point numbers
+_LIMIT = 1e48  # sums of sixth powers of anything smaller are floating-point numbers
+_PROBE = 64  # examples in a batch are enough to time a larger one
 _NEVER = 2**31 - 1  # the step at which a replicate that stays finite fails
 _MAIN, _PILOT = 0, 1  # keys of the two never meet
 _Result = TypeVar("_Result")
@@ -99,7 +101,7 @@ class Trajectories:
         """The records of a block, one for each step.
 
         Raises:
-            NonFiniteError: A replicate left the range of numbers whose fourth powers are floating-point numbers.
+            NonFiniteError: A replicate left the range of numbers whose sixth powers are floating-point numbers.
         """
         kept_weights, kept_gradients, all_failed = self._run(block, self.steps[-1] + 1)
         failed = all_failed[: block.count]
@@ -117,17 +119,19 @@ class Trajectories:
 
     def seconds_per_block(self, batch_size: int) -> float:
         """A forecast from the first step of a block, without compilation."""
-        block = Block(batch_size, 0, self.block_size, is_pilot=True)
+        draws = self._sampler.draws(batch_size)
+        probe = batch_size if draws <= _PROBE else _PROBE
+        block = Block(probe, 0, self.block_size, is_pilot=True)
         self._run(block, 0)
         start = time.perf_counter()
         self._run(block, 1)
-        return (time.perf_counter() - start) * (self.steps[-1] + 1)
+        return (time.perf_counter() - start) * (self.steps[-1] + 1) * draws / self._sampler.draws(probe)
 
     def _run(self, block: Block, count: int) -> tuple[Array, Array, Array]:
         sgd = self.sgd
         step_sizes, slots = self._schedule
         start = np.asarray(sgd.start, dtype=np.float64)
-        with jax.enable_x64(True):
+        with _settings():
             result = _simulate(
                 np.int64(self.seed),
                 np.int32(_PILOT if block.is_pilot else _MAIN),
@@ -155,6 +159,19 @@ class Trajectories:
             batch_size=batch_size,
             stable_step_size=stable,
         )
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """JAX as this module needs it, whatever the caller has set: the same seed gives the same replicates."""
+    with (
+        jax.enable_x64(True),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+        jax.threefry_partitionable(True),
+        jax.transfer_guard("allow"),
+    ):
+        yield
 
 
 @partial(jax.jit, static_argnames=("replicates", "records"))

@@ -73,6 +73,40 @@ def test_a_right_formula_is_not_refuted_where_all_squared_deviations_are_equal(n
     assert sv.verify(sgd, [0], [1], formula=lambda t, b: 10).verdict.status == "refuted"
 
 
+def test_a_claim_that_drowns_in_rounding_is_undecided():
+    consistent = sv.Dataset([[1, 0], [1, 2], [0, 1], [2, 1]], [1, 3, 1, 3])
+    sgd = sv.SGD(sv.LinearRegression(consistent), [0, 0], Fraction(1, 4))
+    V = sv.gradient_variance(sgd, 200)
+    for factor in (1, 100):
+        assert sv.verify(sgd, [200], [3], replicates=1000, formula=factor * V).verdict.status == "undecided"
+
+
+@pytest.mark.parametrize("exponent", [-90, -56, 40])
+def test_scales_at_which_powers_leave_the_range_of_floats_refute_nothing(exponent):
+    targets = [Fraction(10) ** exponent * y for y in (1, 0, 2, 3, 7)]
+    sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1], [2], [3], [5], [-1]], targets)), [0], Fraction(1, 40))
+    expected = "agreed" if exponent > 0 else "undecided"
+    assert sv.verify(sgd, [0, 1], [1, 2], replicates=20_000).verdict.status == expected
+
+
+def test_rare_examples_that_carry_the_variance_leave_it_undecided():
+    targets = [(-1) ** i for i in range(1999)] + [1000]
+    sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1]] * 2000, targets)), [0], Fraction(1, 100))
+    reports = [sv.verify(sgd, [0], [1], replicates=1500, seed=seed) for seed in range(20)]
+    assert {report.verdict.status for report in reports} == {"undecided"}
+    assert any("some rare examples that carry 99.8 %" in report.verdict.reason for report in reports)
+    through_matrix = sv.verify(sgd, [0], [1], replicates=1500, matrix=[[1]])
+    np.testing.assert_allclose(through_matrix.rows[0].rare_share, reports[0].rows[0].rare_share)
+    assert sv.verify(sgd, [0], [64], replicates=1500).rows[0].rare_share == 0
+
+
+def test_a_tiny_false_alarm_rate_still_refutes():
+    sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1], [2], [4]], [1, 0, 3])), [1], Fraction(1, 4))
+    report = sv.verify(sgd, [0], [1], false_alarm_rate=1e-17, formula=lambda step, b: 1000)
+    assert report.verdict.status == "refuted"
+    assert 8 < report.threshold < 9
+
+
 def test_a_formula_may_be_given_as_a_function_a_dict_or_a_sequence():
     polynomials = [sv.gradient_variance(WITHOUT, step) for step in STEPS]
     by_step = dict(zip(STEPS, polynomials, strict=True))
