@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from sgdvar.certificates import Verdict
 from sgdvar.exact import gradient_variance
@@ -112,6 +112,7 @@ def verify(
     run = Run(sgd, sorted(steps), batch_sizes, relative_error, replicates, seed, time_budget, progress)
     batch_sizes = list(dict.fromkeys(run.batch_sizes))
     measures = [*gradient_variance_measures(sgd, matrix, layer), rounding_measure(sgd, matrix)]
+    judged: Literal["exact", "claimed"] = "exact" if formula is None else "claimed"
     if formula is None:
         summaries = run.summaries(measures)  # first: if the process explodes, this says why
         formula = {step: gradient_variance(sgd, step, matrix=matrix, layer=layer) for step in steps}
@@ -127,10 +128,16 @@ def verify(
     ]
     wrong = planted_formulas(sgd, steps, batch_sizes, matrix=matrix, layer=layer)
     planted = tuple(judge.planted(candidate, rows) for candidate in wrong)
+    verdict = judge.verdict(rows, planted)
+    if judged == "claimed" and verdict.witness is not None:
+        step, b, *_ = verdict.witness
+        exact = float(gradient_variance(sgd, step, matrix=matrix, layer=layer)(b))
+        verdict = replace(verdict, reason=f"{verdict.reason}; the exact value there is {exact:.6g}")
     return Report(
         process=repr(sgd),
+        judged=judged,
         rows=tuple(rows),
-        verdict=judge.verdict(rows, planted),
+        verdict=verdict,
         planted=planted,
         false_alarm_rate=false_alarm_rate,
         miss_rate=miss_rate,

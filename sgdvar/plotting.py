@@ -99,6 +99,7 @@ def plot_variance(
     curve_batch_sizes: npt.ArrayLike,
     curves: npt.ArrayLike,
     title: str | None = None,
+    lines: str = "exact",
     path: str | PathLike[str] | None = None,
 ) -> Figure:
     r"""A figure of the variance against the batch size: exact curves, and estimates with error bars.
@@ -117,10 +118,11 @@ def plot_variance(
         curve_batch_sizes: The K batch sizes at which curves are drawn, in ascending order.
         curves: Exact values there, shape (T, K).
         title: A title; None for none.
+        lines: What the curves are called in the note below.
         path: A file to write; its suffix (.png, .pdf or .svg) decides the format. None writes nothing.
 
     Returns:
-        The figure, a ``matplotlib.figure.Figure``, which notebooks display.
+        The figure, a ``matplotlib.figure.Figure``, which notebooks display once Matplotlib's inline backend is on.
 
     Raises:
         ImportError: Matplotlib is not installed.
@@ -151,7 +153,7 @@ def plot_variance(
         _label_batch_sizes(lower, b)
         if title is not None:
             upper.set_title(title, loc="left", fontsize=11, fontweight="bold", pad=10)
-        figure.supxlabel(_note(series), fontsize=8, color=_QUIET, x=0.015, ha="left")
+        figure.supxlabel(_note(series, lines), fontsize=8, color=_QUIET, x=0.015, ha="left")
         if path is not None:
             figure.savefig(path, metadata=_UNDATED.get(Path(path).suffix.lower()))
     return figure
@@ -250,8 +252,8 @@ def _label_batch_sizes(axes: Axes, b: npt.NDArray[Any]) -> None:
     axes.set_xlim(b.min() / 1.2, b.max() * 1.2)
 
 
-def _note(series: Sequence[_Series]) -> str:
-    note = f"Lines: exact. Points: estimates, with bars of {_BAR} standard errors to either side."
+def _note(series: Sequence[_Series], lines: str) -> str:
+    note = f"Lines: {lines}. Points: estimates, with bars of {_BAR} standard errors to either side."
     zeros = sorted({int(size) for s in series for size in s.b[s.exact == 0]})
     if not zeros:
         return note

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -119,6 +119,7 @@ class Report:
 
     Attributes:
         process: What was simulated, in words.
+        judged: "exact" where the library's own polynomials were judged, "claimed" for a formula of the user's.
         rows: One comparison for each step and batch size.
         verdict: "agreed", "refuted" (``witness`` is step, b, claimed value, estimate, standard error) or "undecided".
         planted: Wrong formulas that fit the design, and whether this run rejects them.
@@ -133,6 +134,7 @@ class Report:
     """
 
     process: str
+    judged: Literal["exact", "claimed"]
     rows: tuple[Row, ...]
     verdict: Verdict
     planted: tuple[PlantedResult, ...]
@@ -147,7 +149,9 @@ class Report:
     def to_markdown(self) -> str:
         """The report as Markdown that is aligned to be read as plain text, too."""
         lines = [f"**{self.verdict.status.upper()}**: {self.verdict.reason}", "", f"Process: {self.process}.", ""]
-        lines += _table(_HEADER, [_cells(row) for row in self.rows])
+        lines += _table(
+            [self.judged if name == "exact" else name for name in _HEADER], [_cells(row) for row in self.rows]
+        )
         lines += ["", "Planted wrong formulas:", ""]
         lines += [f"- {result}" for result in self.planted] or ["- none fits this design"]
         if self.planted and not any(result.is_separable for result in self.planted):
@@ -165,6 +169,7 @@ class Report:
         """The report as JSON; infinite numbers become null."""
         data = {
             "process": self.process,
+            "judged": self.judged,
             "verdict": {
                 "status": self.verdict.status,
                 "reason": self.verdict.reason,
@@ -206,6 +211,7 @@ class Report:
             errors,
             curve_batch_sizes=dense,
             curves=[[curve(b) for b in dense.tolist()] for curve in self.curves.values()],
+            lines=self.judged,
             path=path,
         )
 

@@ -60,6 +60,9 @@ def read_inputs(arguments: Namespace) -> Inputs:
         steps, choice = _default_step_size(sv.SGD(problem, start, 0, sampling), batch_sizes[0])
     else:
         steps, choice = arguments.step_size, "one for each step" if len(arguments.step_size) > 1 else "as given"
+        stable = sv.stable_step_size(sv.SGD(problem, start, 0, sampling), batch_sizes[0])
+        if max(steps) >= stable:
+            choice += f"; NOT below {stable:.3g}, the bound of mean-square stability at b = {batch_sizes[0]}"
     step_sizes = [number(a) for a in steps]
     sgd = sv.SGD(problem, start, step_sizes if len(steps) > 1 else step_sizes[0], sampling)
     for step in arguments.steps:

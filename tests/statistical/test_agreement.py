@@ -385,3 +385,14 @@ def test_rows_keep_the_order_of_the_steps_and_batch_sizes_given():
     assert [(row.step, row.batch_size) for row in report.rows] == [(2, 8), (2, 1), (0, 8), (0, 1)]
     same = sv.verify(WITHOUT, [0, 2], [1, 8], replicates=500)
     assert sorted(map(repr, same.rows)) == sorted(map(repr, report.rows))
+
+
+def test_a_report_on_ones_own_formula_says_claimed_and_names_the_exact_value():
+    sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1], [2], [3]], [1, 0, 1])), [1], Fraction(1, 10))
+    V = sv.gradient_variance(sgd, 1)
+    report = sv.verify(sgd, [1], [1, 2], formula=lambda step, b: 2 * V(b))
+    assert report.verdict.status == "refuted"
+    assert report.verdict.reason.endswith(f"; the exact value there is {float(V(report.verdict.witness[1])):.6g}")
+    assert "| claimed |" in report.to_markdown().replace("  ", " ").replace("  ", " ")
+    assert report.judged == "claimed"
+    assert sv.verify(sgd, [1], [1, 2]).judged == "exact"
