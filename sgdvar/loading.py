@@ -43,8 +43,10 @@ def parse_number(text: str, name: str) -> Fraction:
         return Fraction(text)
     if text == "":
         raise ValueError(f"{name} must be a number, got nothing")
-    hint = f"; write {text.replace(',', '.')}" if _NUMBER.fullmatch(text.replace(",", ".", 1)) else ""
-    raise ValueError(f"{name} must be a finite decimal number, got {text[:40]!r}{hint}")
+    hint = ""
+    if _NUMBER.fullmatch(text.replace(",", ".", 1)):  # 1,5 has one reading, 1,234 has two
+        hint = "; write a decimal point, and no thousands separators"
+    raise ValueError(f"{name} must be a finite decimal or fraction, got {text[:40]!r}{hint}")
 
 
 def load_csv(path: str | PathLike[str], target: str, *, decimals: int | None = None) -> Dataset:

@@ -129,7 +129,7 @@ def _add_verify(commands: Any) -> None:
     )  # fmt: skip
     check.add_argument(
         "--seed", type=_count("a seed", 0), default=0, metavar="N",
-        help="random seed, an integer >= 0; the same seed gives the same numbers (default: 0)",
+        help="random seed, an integer from 0 to 2^63 - 1; the same seed gives the same numbers (default: 0)",
     )  # fmt: skip
     check.add_argument(
         "--time-budget", type=_number("a time budget", above=0), default=Fraction(600), metavar="SECONDS",

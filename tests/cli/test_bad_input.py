@@ -26,8 +26,8 @@ def refused(outcome: tuple[int, str, str]) -> str:
         (["--batch-sizes", "1.5"], "argument --batch-sizes: a batch size must be an integer, got '1.5'"),
         (["--steps", "-1"], "argument --steps: a step must be at least 0, got -1"),
         (["--steps", "1,,2"], "argument --steps: a step must be an integer, got ''"),
-        (["--step-size", "nan"], "argument --step-size: a step size must be a finite decimal number, got 'nan'"),
-        (["--step-size", "1/0"], "argument --step-size: a step size must be a finite decimal number, got '1/0'"),
+        (["--step-size", "nan"], "argument --step-size: a step size must be a finite decimal or fraction, got 'nan'"),
+        (["--step-size", "1/0"], "argument --step-size: a step size must be a finite decimal or fraction, got '1/0'"),
         (["--step-size", "0.1,0.2"], "step_size must give alpha_0, ..., alpha_(t-1) for step t, got 2 step sizes"),
         (["--start", "1,2,3"], "--start must be one number, or one for each of the 2 weights, got 3 numbers"),
         (["--weight-decay=-1"], "argument --weight-decay: the weight decay must be at least 0, got -1"),
@@ -55,8 +55,8 @@ def test_an_option_that_cannot_be(sgdvar, rooms, options, message):
     [
         ("", "must hold a header line and rows of numbers, got an empty file"),
         ("size,age\n1,2\n", "target must be one of the columns of"),
-        ("size,price\n1,2\nlarge,3\n", "line 3, column size must be a finite decimal number, got 'large'"),
-        ("size,price\nnan,2\n", "line 2, column size must be a finite decimal number, got 'nan'"),
+        ("size,price\n1,2\nlarge,3\n", "line 3, column size must be a finite decimal or fraction, got 'large'"),
+        ("size,price\nnan,2\n", "line 2, column size must be a finite decimal or fraction, got 'nan'"),
     ],
 )
 @pytest.mark.parametrize("command", ["verify", "derive"])
