@@ -28,7 +28,7 @@ from sgdvar.monte_carlo.statistics import (
 )
 from sgdvar.planted import PlantedFormula, planted_formulas
 from sgdvar.polynomial import BatchPolynomial
-from sgdvar.process import SGD
+from sgdvar.process import SGD, check_process
 from sgdvar.report import LARGEST_SHARE, RARE_SHARE, PlantedResult, Report, Row, percent
 
 __all__ = ["Report", "verify"]
@@ -106,7 +106,7 @@ def verify(
         'agreed'
     """
     began = time.perf_counter()
-    steps = list(dict.fromkeys(sgd.check_step(step) for step in steps))
+    steps = list(dict.fromkeys(check_process(sgd).check_step(step) for step in steps))
     check_rate(false_alarm_rate, "false_alarm_rate")
     check_rate(miss_rate, "miss_rate")
     run = Run(sgd, sorted(steps), batch_sizes, relative_error, replicates, seed, time_budget, progress)

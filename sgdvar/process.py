@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sgdvar.data import Data, Dataset, GaussianPopulation
 from sgdvar.problems import LinearRegression
 from sgdvar.sampling import BatchDesign, Sampling
 from sgdvar.scalars import Array, Kind, Scalar, check_count, join_kinds, parse_array
@@ -124,6 +125,22 @@ class SGD:
         if rows.ndim not in (1, 2) or rows.shape[-1] != d:
             raise ValueError(f"matrix must have shape (m, d) with d = {d}, the number of weights, got {rows.shape}")
         return np.atleast_2d(rows), join_kinds([self.kind, matrix_kind], "matrix and the rest of the problem")
+
+    def check_data(self, data: object) -> Data:
+        """``data`` as a data source on which the loss can be taken; the process's own for None.
+
+        Raises:
+            TypeError: It is no data source.
+            ValueError: Other inputs or outputs than those of the process's data.
+        """
+        own = self.problem.data
+        if data is None:
+            return own
+        if not isinstance(data, Dataset | GaussianPopulation):
+            raise TypeError(f"data must be a Dataset or a GaussianPopulation, got {type(data).__name__}")
+        if (data.inputs, data.outputs) != (own.inputs, own.outputs):
+            raise ValueError(f"data must have the inputs and outputs of {own}, got {data}")
+        return data
 
     def check_layer(self, layer: object) -> None:
         """Checks that ``layer`` names a layer: None for all weights, or 1, the only layer of linear regression.

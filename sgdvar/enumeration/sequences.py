@@ -59,14 +59,12 @@ class BatchSequences:
     ) -> BatchSequences:
         """Checks every argument and the budget, then lists the batches."""
         train = check_process(sgd).problem.data
-        test = train if data is None else data
+        test = sgd.check_data(data)
         if not isinstance(train, Dataset) or not isinstance(test, Dataset):
             raise ValueError(
                 f"data must be a finite Dataset, got {test if isinstance(train, Dataset) else train}: a population "
                 "cannot be enumerated"
             )
-        if (test.inputs, test.outputs) != (train.inputs, train.outputs):
-            raise ValueError(f"data must have the inputs and outputs of {train}, got {test}")
         t = sgd.check_step(step)
         b = sgd.design.check_batch_size(batch_size)
         sgd.check_layer(layer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sgdvar.data import Data, Dataset, GaussianPopulation
+from sgdvar.data import Data
 from sgdvar.exact import linear_regression
 from sgdvar.exact.one_feature import gradient_variance_in_time
 from sgdvar.exact.stability import stable_step_size
@@ -169,14 +169,7 @@ def expected_loss(sgd: SGD, step: int, *, data: Data | None = None) -> BatchPoly
         25/36 + 1/6 c, where c = (n - b)/(b (n - 1)), n = 3, 1 <= b <= n
     """
     step = check_process(sgd).check_step(step)
-    if data is None:
-        data = sgd.problem.data
-    if not isinstance(data, Dataset | GaussianPopulation):
-        raise TypeError(f"data must be a Dataset or a GaussianPopulation, got {type(data).__name__}")
-    own = sgd.problem.data
-    if (data.inputs, data.outputs) != (own.inputs, own.outputs):
-        raise ValueError(f"data must have the inputs and outputs of {own}, got {data}")
-    return linear_regression.expected_loss(sgd, step, data)
+    return linear_regression.expected_loss(sgd, step, sgd.check_data(data))
 
 
 def mean_gradient(sgd: SGD, step: int) -> Array:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from sgdvar.data import Data, Dataset, GaussianPopulation
+from sgdvar.data import Data
 from sgdvar.monte_carlo.landscape import GradientNoise, Landscape
 from sgdvar.monte_carlo.runs import Measure
 from sgdvar.monte_carlo.statistics import Summary, summarise_mean, summarise_variance
 from sgdvar.monte_carlo.trajectories import Record
-from sgdvar.process import SGD
+from sgdvar.process import SGD, check_process
 from sgdvar.scalars import Array
 
 __all__ = ["batch_noise", "gradient_variance_measures", "landscape_of", "linear_map", "matrix_rows", "rounding_measure"]
@@ -50,12 +50,7 @@ def landscape_of(sgd: SGD, data: Data | None = None) -> Landscape:
         TypeError: ``data`` is no data source, or holds symbols.
         ValueError: ``data`` with other shapes.
     """
-    own = sgd.problem.data
-    data = own if data is None else data
-    if not isinstance(data, Dataset | GaussianPopulation):
-        raise TypeError(f"data must be a Dataset or a GaussianPopulation, got {type(data).__name__}")
-    if (data.inputs, data.outputs) != (own.inputs, own.outputs):
-        raise ValueError(f"data must have the inputs and outputs of {own}, got {data}")
+    data = check_process(sgd).check_data(data)
     if data.kind == "symbolic":
         raise TypeError(f"Monte Carlo needs numbers, got symbols in {data}; substitute values for them")
     return Landscape.of(data, float(sgd.problem.weight_decay))

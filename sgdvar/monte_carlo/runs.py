@@ -11,7 +11,7 @@ from typing import TypeAlias
 from sgdvar.errors import BudgetExceededError
 from sgdvar.monte_carlo.statistics import Summary, relative_variance
 from sgdvar.monte_carlo.trajectories import Block, Record, Trajectories, side_by_side, workers
-from sgdvar.process import SGD
+from sgdvar.process import SGD, check_process
 from sgdvar.scalars import check_count
 
 __all__ = ["Measure", "Progress", "Run"]
@@ -60,7 +60,7 @@ class Run:
     progress: Progress = False
 
     def __post_init__(self) -> None:
-        if self.sgd.kind == "symbolic":
+        if check_process(self.sgd).kind == "symbolic":
             raise TypeError("Monte Carlo needs numbers, got symbols; substitute values for them")
         object.__setattr__(self, "steps", tuple(self.sgd.check_step(step) for step in self.steps))
         if not self.steps:

@@ -190,6 +190,20 @@ POPULATION = sv.GaussianPopulation(teacher=[1, 2])
         (lambda: sv.mean_weights(None, 1), TypeError, "sgd must be an SGD, got NoneType"),
         (lambda: sv.stable_step_size(PROBLEM, 1), TypeError, "sgd must be an SGD"),
         (lambda: sv.enumerate_gradient_variance(PROBLEM, 1, 1), TypeError, "sgd must be an SGD"),
+        (lambda: sv.enumerate_expected_loss(SGD, 1, 1, data=X), TypeError, "data must be a Dataset or a Gaussian"),
+        (lambda: sv.verify(PROBLEM, [0], [1]), TypeError, "sgd must be an SGD"),
+        *(
+            (lambda estimate=estimate: estimate(PROBLEM, 0, [1]), TypeError, "sgd must be an SGD")
+            for estimate in (
+                sv.estimate_expected_loss,
+                sv.estimate_full_gradient_variance,
+                sv.estimate_gradient_second_moment,
+                sv.estimate_gradient_variance,
+                sv.estimate_mean_gradient,
+                sv.estimate_mean_weights,
+                sv.estimate_weight_covariance,
+            )
+        ),
         (lambda: sv.gradient_variance_in_time(SCALAR, 1, 4), ValueError, "got 4 with n = 3"),
         (lambda: sv.gradient_variance_in_time(SCALAR, -1, 2), ValueError, "step must be at least 0, got -1"),
         (lambda: sv.gradient_variance_in_time(SCALAR, 1.5, 2), TypeError, "step must be an integer, got 1.5"),
