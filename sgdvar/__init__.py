@@ -15,8 +15,8 @@ _HOME = {
     "errors": ["BudgetExceededError", "CertificateError", "NonFiniteError", "NotExactError"],
     "sampling": ["IID", "BatchDesign", "WithReplacement", "WithoutReplacement"],
     "polynomial": ["BatchPolynomial"],
-    "data": ["Dataset", "GaussianPopulation"],
-    "problems": ["LinearRegression"],
+    "data": ["Dataset", "DiscretePopulation", "GaussianPopulation"],
+    "problems": ["DeepLinearNetwork", "LinearRegression"],
     "process": ["SGD"],
     "exact": [
         "expected_loss",
@@ -27,6 +27,7 @@ _HOME = {
         "mean_gradient",
         "mean_weights",
         "stable_step_size",
+        "variance_degree_bound",
         "weight_covariance",
     ],
     "enumeration": [

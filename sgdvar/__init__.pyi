@@ -16,6 +16,7 @@ from sgdvar.check import (
 )
 from sgdvar.data import (
     Dataset as Dataset,
+    DiscretePopulation as DiscretePopulation,
     GaussianPopulation as GaussianPopulation,
 )
 from sgdvar.enumeration import (
@@ -42,6 +43,7 @@ from sgdvar.exact import (
     mean_gradient as mean_gradient,
     mean_weights as mean_weights,
     stable_step_size as stable_step_size,
+    variance_degree_bound as variance_degree_bound,
     weight_covariance as weight_covariance,
 )
 from sgdvar.monte_carlo import (
@@ -58,6 +60,7 @@ from sgdvar.polynomial import (
     BatchPolynomial as BatchPolynomial,
 )
 from sgdvar.problems import (
+    DeepLinearNetwork as DeepLinearNetwork,
     LinearRegression as LinearRegression,
 )
 from sgdvar.process import (

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
-from flint import Ordering, fmpq, fmpq_mpoly_ctx, fmpz, fmpz_mat
+from flint import fmpz, fmpz_mat
 
+from sgdvar.expressions import Expressions
 from sgdvar.scalars import Array, Kind, Scalar
 
 __all__ = [
@@ -73,23 +74,12 @@ class RationalArithmetic:
 class SymbolicArithmetic:
     """Polynomials in SymPy symbols with rational coefficients, as FLINT multivariate polynomials."""
 
-    symbols: tuple[Any, ...]
-    _context: Any = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        names = tuple(f"x{index}" for index in range(len(self.symbols)))  # users' names may clash, these cannot
-        object.__setattr__(self, "_context", fmpq_mpoly_ctx.get(names, Ordering.deglex))
+    expressions: Expressions
 
     def numerators(self, array: Array) -> tuple[Array, Any]:
         """Working numbers and the denominator 1: rational coefficients carry their own."""
-        entries = [self._polynomial(value) for value in array.ravel().tolist()]
+        entries = [self.expressions.polynomial(value) for value in array.ravel().tolist()]
         return object_array(entries, array.shape), fmpz(1)
-
-    def _polynomial(self, value: Any) -> Any:
-        from sympy import Poly, sympify
-
-        terms = Poly(sympify(value), *self.symbols, domain="QQ").terms()
-        return self._context.from_dict({powers: fmpq(int(a.p), int(a.q)) for powers, a in terms})
 
     def matmul(self, left: Array, right: Array) -> Array:
         """The matrix product of two 2-D arrays."""
@@ -98,20 +88,8 @@ class SymbolicArithmetic:
 
     def quotient(self, numerator: Any, denominator: Any) -> Scalar:
         """The expanded SymPy expression numerator / denominator; the denominator is a number."""
-        from sympy import Add, Mul, Pow, Rational
-
-        scale = self._context.constant(1) * denominator
-        divisor = scale.coeffs()[0]
-        terms = (self._context.constant(1) * numerator).to_dict().items()
-        return Add(
-            *(
-                Mul(
-                    Rational(int((a / divisor).p), int((a / divisor).q)),
-                    *(Pow(symbol, int(power)) for symbol, power in zip(self.symbols, powers, strict=True)),
-                )
-                for powers, a in terms
-            )
-        )
+        one = self.expressions.context.constant(1)
+        return self.expressions.expanded(one * numerator / (one * denominator).coeffs()[0])
 
 
 @dataclass(frozen=True)
@@ -153,6 +131,4 @@ def arithmetic_for(kind: Kind, arrays: Iterable[Any]) -> Arithmetic:
         return FloatArithmetic()
     if kind != "symbolic":
         return RationalArithmetic()
-    entries = [entry for array in arrays for entry in np.asarray(array, dtype=object).ravel().tolist()]
-    symbols = set().union(*(getattr(entry, "free_symbols", set()) for entry in entries))
-    return SymbolicArithmetic(tuple(sorted(symbols, key=lambda symbol: (str(symbol), symbol.sort_key()))))
+    return SymbolicArithmetic(Expressions.of(arrays))

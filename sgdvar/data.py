@@ -1,7 +1,8 @@
-"""Where examples come from: a finite data set, or a Gaussian population."""
+"""Where examples come from: a finite data set, a Gaussian population, or a population of finitely many atoms."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from sgdvar.sampling import IID, Sampling, WithoutReplacement
 from sgdvar.scalars import Array, Kind, join_kinds, parse_array
 
-__all__ = ["Data", "Dataset", "GaussianPopulation"]
+__all__ = ["Data", "Dataset", "DiscretePopulation", "GaussianPopulation", "check_data"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,17 +42,10 @@ class Dataset:
     kind: Kind = field(init=False)
 
     def __post_init__(self) -> None:
-        X, x_kind = parse_array(self.X, "X")
-        y, y_kind = parse_array(self.y, "y")
-        if X.ndim != 2:
-            raise ValueError(f"X must have shape (n, p), got shape {X.shape}")
-        if y.ndim not in (1, 2):
-            raise ValueError(f"y must have shape (n,) or (n, q), got shape {y.shape}")
-        if len(X) != len(y):
-            raise ValueError(f"X and y must have the same number of examples, got {len(X)} and {len(y)}")
+        X, y, kind = _parse_examples(self.X, self.y, "n")
         object.__setattr__(self, "X", X)
         object.__setattr__(self, "y", y)
-        object.__setattr__(self, "kind", join_kinds([x_kind, y_kind], "X and y"))
+        object.__setattr__(self, "kind", kind)
 
     @property
     def size(self) -> int:
@@ -173,7 +167,115 @@ class GaussianPopulation:
         return f"GaussianPopulation(p={self.inputs}{_outputs_text(self.outputs)}, {self.kind})"
 
 
-Data = Dataset | GaussianPopulation
+@dataclass(frozen=True, eq=False)
+class DiscretePopulation:
+    r"""A population of k atoms: the example (x_i, y_i) is drawn with probability :math:`\pi_i`.
+
+    Batches are independent draws. Rare examples have small probabilities; equal ones make independent draws from a
+    ``Dataset`` with replacement.
+
+    Attributes:
+        X: Inputs of the atoms, shape (k, p), read-only.
+        y: Targets, shape (k,) or (k, q), read-only.
+        probabilities: :math:`\pi`, shape (k,), positive, with sum 1 (exactly, or up to rounding for floats).
+        kind: "integer", "rational", "symbolic" or "float".
+
+    Raises:
+        TypeError: Entries that are not numbers.
+        ValueError: Empty, ragged or non-finite arrays, arrays of different length, probabilities that are not positive
+            or do not sum to one.
+        NotExactError: Floats mixed with Fractions or symbols.
+
+    Examples:
+        >>> from fractions import Fraction
+        >>> import sgdvar as sv
+        >>> sv.DiscretePopulation([[1], [9]], [0, 1], probabilities=[Fraction(99, 100), Fraction(1, 100)])
+        DiscretePopulation(k=2, p=1, rational)
+    """
+
+    X: Array
+    y: Array
+    probabilities: Array
+    kind: Kind = field(init=False)
+
+    def __post_init__(self) -> None:
+        X, y, kind = _parse_examples(self.X, self.y, "k")
+        probabilities, own_kind = parse_array(self.probabilities, "probabilities")
+        if probabilities.shape != (len(X),):
+            raise ValueError(
+                f"probabilities must have shape (k,) with k = {len(X)}, the number of atoms, got {probabilities.shape}"
+            )
+        for index, entry in enumerate(probabilities.tolist()):
+            if entry.is_nonpositive if own_kind == "symbolic" else entry <= 0:
+                raise ValueError(f"probabilities must be positive, got {entry} at index {index}; leave that atom out")
+        total = sum(probabilities.tolist())
+        is_one = math.isclose(total, 1, rel_tol=1e-9) if own_kind == "float" else total == 1
+        if not is_one:
+            raise ValueError(f"probabilities must sum to one, got {total}")
+        object.__setattr__(self, "X", X)
+        object.__setattr__(self, "y", y)
+        object.__setattr__(self, "probabilities", probabilities)
+        object.__setattr__(self, "kind", join_kinds([kind, own_kind], "X, y and probabilities"))
+
+    @property
+    def size(self) -> None:
+        """Always None; a population has no number of examples."""
+        return None
+
+    @property
+    def inputs(self) -> int:
+        """The number of features p."""
+        return int(self.X.shape[1])
+
+    @property
+    def outputs(self) -> int | None:
+        """The number of outputs q; None for y of shape (k,)."""
+        return None if self.y.ndim == 1 else int(self.y.shape[1])
+
+    @property
+    def default_sampling(self) -> Sampling:
+        """Independent draws."""
+        return IID()
+
+    def numbers(self) -> tuple[Array, ...]:
+        """All arrays of numbers that the population is made of."""
+        return self.X, self.y, self.probabilities
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.X, self.y, self.probabilities)  # read-only, as for Dataset
+
+    def __repr__(self) -> str:
+        return f"DiscretePopulation(k={len(self.X)}, p={self.inputs}{_outputs_text(self.outputs)}, {self.kind})"
+
+
+Data = Dataset | GaussianPopulation | DiscretePopulation
+
+
+def check_data(data: object) -> Data:
+    """``data`` as a data source.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if not isinstance(data, Data):
+        raise TypeError(
+            f"data must be a Dataset, a GaussianPopulation or a DiscretePopulation, got {type(data).__name__}; write "
+            "Dataset(X, y)"
+        )
+    return data
+
+
+def _parse_examples(inputs: Any, targets: Any, letter: str) -> tuple[Array, Array, Kind]:
+    """Inputs, targets and their kind; ``letter`` is the symbol for their number."""
+    X, x_kind = parse_array(inputs, "X")
+    y, y_kind = parse_array(targets, "y")
+    if X.ndim != 2:
+        raise ValueError(f"X must have shape ({letter}, p), got shape {X.shape}")
+    if y.ndim not in (1, 2):
+        raise ValueError(f"y must have shape ({letter},) or ({letter}, q), got shape {y.shape}")
+    if len(X) != len(y):
+        raise ValueError(f"X and y must have the same number of examples, got {len(X)} and {len(y)}")
+    return X, y, join_kinds([x_kind, y_kind], "X and y")
 
 
 def _outputs_text(outputs: int | None) -> str:

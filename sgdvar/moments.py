@@ -15,13 +15,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from sgdvar.arithmetic import Arithmetic, FloatArithmetic, RationalArithmetic, common_denominator
-from sgdvar.data import Data, Dataset, GaussianPopulation
+from sgdvar.data import Data, Dataset, DiscretePopulation, GaussianPopulation
 from sgdvar.scalars import Array
 
 __all__ = ["GradientMoments", "gradient_moments", "mean_square_residual", "reference_weights", "second_moments"]
@@ -32,6 +32,7 @@ _EXACT_IN_FLOAT = 2**53
 _LARGEST = 1e70  # in floats: fourth powers, summed and multiplied, stay finite
 
 Route = Literal["fourth moments", "rows"]
+Atoms: TypeAlias = Dataset | DiscretePopulation
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +64,9 @@ def reference_weights(data: Data) -> Array:
     r"""Float weights (q, p) that fit the data best; moving the origin there keeps small residuals accurate."""
     if isinstance(data, GaussianPopulation):
         return FloatArithmetic().numerators(np.atleast_2d(data.teacher))[0]
-    rows = _float_rows(data, None)
-    p = data.inputs
+    rows, counts, p = _float_rows(data, None), _counts(data, FloatArithmetic()), data.inputs
+    if counts.each is not None:
+        rows *= np.sqrt(counts.each)[:, None]
     fitted: Array = -np.linalg.lstsq(rows[:, :p], rows[:, p:], rcond=None)[0].T
     return fitted
 
@@ -79,9 +81,9 @@ def gradient_moments(
         arithmetic: The numbers to compute with; in floats the origin is at ``reference_weights(data)``.
         applications: To how many matrices the covariance map will be applied: chooses between a pass over the rows
             for each of them, and fourth moments that cost one expensive pass.
-        route: "rows" or "fourth moments", to choose oneself; a population needs neither.
+        route: "rows" or "fourth moments", to choose oneself; a Gaussian population needs neither.
     """
-    if not isinstance(data, Dataset):
+    if isinstance(data, GaussianPopulation):
         route = "rows"
     elif route is None:
         route = _route(data, arithmetic, applications)
@@ -94,28 +96,30 @@ def gradient_moments(
 
 def _computed(data: Data, arithmetic: Arithmetic, route: Route) -> GradientMoments:
     p = data.inputs
-    covariance: Callable[[Array], Array]
     if isinstance(data, GaussianPopulation):
         reference = reference_weights(data) if isinstance(arithmetic, FloatArithmetic) else None
         second, scale = second_moments(data, arithmetic, reference)
-        covariance = partial(_gaussian_covariance, second, p, arithmetic)
-    elif isinstance(arithmetic, FloatArithmetic):
+        return GradientMoments(second, scale, p, partial(_gaussian_covariance, second, p, arithmetic))
+    covariance: Callable[[Array], Array]
+    counts = _counts(data, arithmetic)
+    if isinstance(arithmetic, FloatArithmetic):
         rows = _float_rows(data, reference_weights(data))
-        second, scale = _second(rows, 1, arithmetic)
+        second, scale = _second(rows, 1, counts, arithmetic)
         if route == "rows":
-            covariance = _centred_rows(rows, p)
+            covariance = _centred_rows(rows, p, counts)
         else:
             mean = second[:p]
-            covariance = partial(_by_fourth_moments, _centred_fourth(rows, mean), mean, mean / 2, arithmetic)
+            covariance = partial(_by_fourth_moments, _centred_fourth(rows, mean, counts), mean, mean / 2, arithmetic)
     else:
         rows, denominator = _exact_rows(data, arithmetic)
-        second, scale = _second(rows, denominator, arithmetic)
+        second, scale = _second(rows, denominator, counts, arithmetic)
         if route == "rows":
-            covariance = partial(_rows_exact, _working(rows, arithmetic), second[:p], p, arithmetic)
+            counted = _working(counts.times(rows[:, :p]), arithmetic)
+            covariance = partial(_rows_exact, _working(rows, arithmetic), counted, second[:p], counts.total, arithmetic)
         else:
             mean = second[:p]
             product = _symmetrised(lambda j, l, k, m: mean[j, l] * mean[k, m], p, len(second))
-            fourth = _fourth_sums(rows, p, arithmetic) * (4 * data.size) - product * 2
+            fourth = _fourth_sums(rows, p, counts, arithmetic) * (4 * counts.total) - product * 2
             covariance = partial(_by_fourth_moments, fourth, mean * 2, mean, arithmetic)
             second, scale = second * 2, scale * 2  # so that halves are integers
     return GradientMoments(second, scale, p, covariance)
@@ -129,12 +133,13 @@ def mean_square_residual(data: Data, weights: Array, reference: Array) -> float:
         weights: W - W_0, shape (q, p).
         reference: W_0, shape (q, p).
     """
-    q = len(weights)
-    omega = np.hstack([weights, np.eye(q)])
-    if isinstance(data, Dataset):
-        return float(((_float_rows(data, reference) @ omega.T) ** 2).sum() / data.size)
-    second, _ = second_moments(data, FloatArithmetic(), reference)
-    return float(((omega @ second) * omega).sum())
+    arithmetic = FloatArithmetic()
+    omega = np.hstack([weights, np.eye(len(weights))])
+    if isinstance(data, GaussianPopulation):
+        second, _ = second_moments(data, arithmetic, reference)
+        return float(((omega @ second) * omega).sum())
+    counts = _counts(data, arithmetic)
+    return float(counts.times((_float_rows(data, reference) @ omega.T) ** 2).sum() / counts.total)
 
 
 def second_moments(data: Data, arithmetic: Arithmetic, reference: Array | None) -> tuple[Array, Any]:
@@ -147,25 +152,34 @@ def second_moments(data: Data, arithmetic: Arithmetic, reference: Array | None) 
     """
     if isinstance(data, GaussianPopulation):
         return _gaussian_second(data, arithmetic, reference)
+    counts = _counts(data, arithmetic)
     if isinstance(arithmetic, FloatArithmetic):
-        return _second(_float_rows(data, reference), 1, arithmetic)
-    return _second(*_exact_rows(data, arithmetic), arithmetic)
+        return _second(_float_rows(data, reference), 1, counts, arithmetic)
+    return _second(*_exact_rows(data, arithmetic), counts, arithmetic)
 
 
-def _second(rows: Array, denominator: int, arithmetic: Arithmetic) -> tuple[Array, Any]:
+def _second(rows: Array, denominator: int, counts: _Counts, arithmetic: Arithmetic) -> tuple[Array, Any]:
     """The second-moment matrix of rows over a denominator."""
     if isinstance(arithmetic, FloatArithmetic):
-        return rows.T @ rows / len(rows), 1
-    return _gram(rows, rows, arithmetic), len(rows) * denominator**2
+        return rows.T @ counts.times(rows) / counts.total, 1
+    return _gram(rows, counts.times(rows), arithmetic), counts.total * denominator**2
 
 
-def _route(data: Dataset, arithmetic: Arithmetic, applications: int) -> Route:
-    n, p = data.size, data.inputs
+def _route(data: Atoms, arithmetic: Arithmetic, applications: int) -> Route:
+    n, p = len(data.X), data.inputs
     m = p + (data.outputs or 1)
     by_moments = p * p * m * m // 4
     by_rows = n * (m * m + p * p)
     build = n * by_moments if isinstance(arithmetic, FloatArithmetic) else n * by_moments // 20  # in machine words
     return "fourth moments" if by_moments <= 2**26 and build < applications * (by_rows - by_moments) else "rows"
+
+
+def _sandwich(left: Array, stack: Array, right: Array, arithmetic: Arithmetic) -> Array:
+    """The matrices left N right^T, for each N of the stack."""
+    k, m, _ = stack.shape
+    p = len(left)
+    half = arithmetic.matmul(stack.transpose(0, 2, 1).reshape(k * m, m), left.T).reshape(k, m, p)  # N^T left^T
+    return arithmetic.matmul(half.transpose(0, 2, 1).reshape(k * p, m), right.T).reshape(k, p, p)
 
 
 def _pairs(size: int) -> tuple[Array, Array]:
@@ -174,12 +188,48 @@ def _pairs(size: int) -> tuple[Array, Array]:
     return lower, upper
 
 
-# --- finite data, exact ---------------------------------------------------------------------------------------------
+# --- how often each example counts: the one difference between a Dataset and a DiscretePopulation ---------------------
 
 
-def _exact_rows(data: Dataset, arithmetic: Arithmetic) -> tuple[Array, int]:
+@dataclass(frozen=True, eq=False)
+class _Counts:
+    """Weights of the examples in a sum.
+
+    Attributes:
+        each: Integers in proportion to the probabilities, or the probabilities themselves in floats and polynomials;
+            None where every example counts once.
+        total: Their sum.
+    """
+
+    each: Array | None
+    total: Any
+
+    def times(self, rows: Array, start: int = 0) -> Array:
+        """Each row times its count; the rows are those of the examples from ``start`` on."""
+        if self.each is None:
+            return rows
+        each = self.each[start : start + len(rows)].reshape(-1, *[1] * (rows.ndim - 1))
+        if rows.dtype.kind == "i" and _largest(rows) * _largest(each) >= 2**62:
+            rows = rows.astype(object)
+        counted: Array = rows * each
+        return counted
+
+
+def _counts(data: Atoms, arithmetic: Arithmetic) -> _Counts:
+    if isinstance(data, Dataset):
+        return _Counts(None, data.size)
+    if isinstance(arithmetic, RationalArithmetic):
+        return _Counts(*common_denominator(data.probabilities))  # they sum to one
+    each, _ = arithmetic.numerators(data.probabilities)
+    return _Counts(each, float(each.sum()) if isinstance(arithmetic, FloatArithmetic) else 1)
+
+
+# --- finitely many examples, exact ------------------------------------------------------------------------------------
+
+
+def _exact_rows(data: Atoms, arithmetic: Arithmetic) -> tuple[Array, int]:
     r"""The rows :math:`\tilde x_i` as integers over one common denominator d, or as polynomials; and d."""
-    y = data.y.reshape(data.size, -1)
+    y = data.y.reshape(len(data.X), -1)
     if not isinstance(arithmetic, RationalArithmetic):
         return np.hstack([arithmetic.numerators(data.X)[0], -arithmetic.numerators(y)[0]]), 1
     (X, d_X), (y, d_y) = common_denominator(data.X), common_denominator(y)
@@ -215,30 +265,27 @@ def _gram(left: Array, right: Array, arithmetic: Arithmetic) -> Array:
     return _working(total, arithmetic)
 
 
-def _fourth_sums(rows: Array, p: int, arithmetic: Arithmetic) -> Array:
+def _fourth_sums(rows: Array, p: int, counts: _Counts, arithmetic: Arithmetic) -> Array:
     r"""The sums over examples of :math:`\tilde x_l \tilde x_m x_j x_k`, for pairs (l, m) by pairs (j, k)."""
     lower, upper = _pairs(rows.shape[1])
     total: Any = 0
     for start in range(0, len(rows), _LARGE_BLOCK):
         block = rows[start : start + _LARGE_BLOCK]
         products = block[:, lower] * block[:, upper]
-        total = total + _gram(products, products[:, : p * (p + 1) // 2], arithmetic)
+        total = total + _gram(products, counts.times(products[:, : p * (p + 1) // 2], start), arithmetic)
     return np.asarray(total)
 
 
 def _by_fourth_moments(fourth: Array, left: Array, right: Array, arithmetic: Arithmetic, stack: Array) -> Array:
     """cov(N) from the symmetrised map on pairs; ``left`` N ``right^T`` is half of mean N mean^T."""
-    k, m, _ = stack.shape
-    p = len(left)
+    m, p = stack.shape[1], len(left)
     lower, upper = _pairs(m)
     transposed = stack.transpose(0, 2, 1)
     paired = np.where(lower == upper, stack[:, lower, upper], stack[:, lower, upper] + transposed[:, lower, upper])
     symmetric = _unpaired(arithmetic.matmul(paired, fourth), p)
     if m == p + 1:  # one output: every N is symmetric
         return symmetric
-    half = arithmetic.matmul((transposed - stack).reshape(k * m, m), left.T).reshape(k, m, p)  # (N^T - N) left^T
-    both = arithmetic.matmul(half.transpose(0, 2, 1).reshape(k * p, m), right.T).reshape(k, p, p)  # left (N - N^T) ...
-    return symmetric - both
+    return symmetric - _sandwich(left, stack - transposed, right, arithmetic)
 
 
 def _unpaired(values: Array, size: int) -> Array:
@@ -256,33 +303,28 @@ def _symmetrised(products: Callable[[Array, Array, Array, Array], Array], p: int
     return products(j, lower, k, upper) + products(j, upper, k, lower)
 
 
-def _centre(raw: Array, stack: Array, mean: Array, n: int, arithmetic: Arithmetic) -> Array:
-    """N raw - mean N mean^T for each N of the stack."""
+def _rows_exact(
+    extended: Array, counted: Array, mean: Array, total: Any, arithmetic: Arithmetic, stack: Array
+) -> Array:
+    """One pass over the rows for all N; ``counted`` holds the inputs times their counts, ``total`` is their sum."""
     k, m, _ = stack.shape
-    p = len(mean)
-    left = arithmetic.matmul(stack.transpose(0, 2, 1).reshape(k * m, m), mean.T).reshape(k, m, p)  # N^T mean^T
-    both = arithmetic.matmul(left.transpose(0, 2, 1).reshape(k * p, m), mean.T).reshape(k, p, p)  # mean N mean^T
-    return raw * n - both
-
-
-def _rows_exact(extended: Array, mean: Array, p: int, arithmetic: Arithmetic, stack: Array) -> Array:
-    k, m, _ = stack.shape
-    n = len(extended)
+    n, p = counted.shape
     products = arithmetic.matmul(extended, stack.transpose(1, 0, 2).reshape(m, k * m)).reshape(n, k, m)
     squares = (products * extended[:, None, :]).sum(axis=2)  # x~^T N x~ for each example and N
     inputs = extended[:, :p]
     weighted = (squares[:, :, None] * inputs[:, None, :]).reshape(n, k * p)
-    raw = arithmetic.matmul(inputs.T, weighted).reshape(p, k, p).transpose(1, 0, 2)
-    return _centre(raw, stack, mean, n, arithmetic)
+    raw = arithmetic.matmul(counted.T, weighted).reshape(p, k, p).transpose(1, 0, 2)
+    centred: Array = raw * total - _sandwich(mean, stack, mean, arithmetic)
+    return centred
 
 
-# --- finite data, float64: examples are centred first, so that nothing cancels ----------------------------------------
+# --- the same in float64: examples are centred first, so that nothing cancels -----------------------------------------
 
 
-def _float_rows(data: Dataset, reference: Array | None) -> Array:
+def _float_rows(data: Atoms, reference: Array | None) -> Array:
     r"""The rows :math:`\tilde x_i`, with the origin of the weights at ``reference``."""
     arithmetic = FloatArithmetic()
-    X, y = arithmetic.numerators(data.X)[0], arithmetic.numerators(data.y.reshape(data.size, -1))[0]
+    X, y = arithmetic.numerators(data.X)[0], arithmetic.numerators(data.y.reshape(len(data.X), -1))[0]
     largest = float(np.abs(X).max())
     if largest > _LARGEST or 0 < largest < 1 / _LARGEST or float(np.abs(y).max()) > _LARGEST:
         raise OverflowError(
@@ -292,19 +334,20 @@ def _float_rows(data: Dataset, reference: Array | None) -> Array:
     return np.hstack([X, -y if reference is None else X @ reference.T - y])
 
 
-def _centred_rows(rows: Array, p: int) -> Callable[[Array], Array]:
-    centre = rows.mean(axis=0)
+def _centred_rows(rows: Array, p: int, counts: _Counts) -> Callable[[Array], Array]:
+    centre = counts.times(rows).sum(axis=0) / counts.total
     centred = rows - centre
-    return partial(_rows_float, centred, centre, centred[:, :p].T @ centred / len(rows), p)
+    return partial(_rows_float, centred, centre, centred[:, :p].T @ counts.times(centred) / counts.total, counts)
 
 
-def _rows_float(centred: Array, centre: Array, spread: Array, p: int, stack: Array) -> Array:
+def _rows_float(centred: Array, centre: Array, spread: Array, counts: _Counts, stack: Array) -> Array:
     r"""One blocked pass over the rows for each N, in two matrix products.
 
     With :math:`x = \mu + \xi`, :math:`\tilde x = \nu + \eta` and :math:`S = E[\xi \eta^\top]`, one example's deviation
     is :math:`\mu \eta^\top + \xi \tilde x^\top - S`.
     """
     n, m = centred.shape
+    p = len(spread)
     mu = centre[:p]
     result = np.empty((len(stack), p, p))
     products = np.empty((min(n, _BLOCK), m + 2))
@@ -318,17 +361,17 @@ def _rows_float(centred: Array, centre: Array, spread: Array, p: int, stack: Arr
             xi, image, weights = eta[:, :p], products[: len(eta)], weighted[: len(eta)]
             np.matmul(eta, widened, out=image)
             squares = np.einsum("ij,ij->i", image[:, :m], eta)
-            quadratic += float(squares.sum())
+            quadratic += float(counts.times(squares, start).sum())
             weights[:, p] = squares + image[:, m]  # eta^T N x~
             weights[:, p + 1] = squares + image[:, m + 1]  # x~^T N eta
             np.multiply(xi, (weights[:, p] + image[:, m + 1] + constant)[:, None], out=weights[:, :p])  # x~^T N x~
-            total += xi.T @ weights
+            total += counts.times(xi, start).T @ weights
         deviation = total[:, :p] + np.outer(mu, total[:, p]) + np.outer(total[:, p + 1], mu)
-        result[k] = (deviation + quadratic * np.outer(mu, mu)) / n - spread @ N @ spread.T
+        result[k] = (deviation + quadratic * np.outer(mu, mu)) / counts.total - spread @ N @ spread.T
     return result
 
 
-def _centred_fourth(extended: Array, mean: Array) -> Array:
+def _centred_fourth(extended: Array, mean: Array, counts: _Counts) -> Array:
     r"""The covariance of the products :math:`x_j \tilde x_l`, symmetrised: a map from pairs (l, m) to pairs (j, k)."""
     n, m = extended.shape
     p = len(mean)
@@ -342,8 +385,8 @@ def _centred_fourth(extended: Array, mean: Array) -> Array:
         products = buffer[: len(rows)]
         np.multiply(rows[:, j], rows[:, l], out=products)
         products -= mean[j, l]
-        covariance += products.T @ products
-    covariance /= n
+        covariance += products.T @ counts.times(products, start)
+    covariance /= counts.total
     position = np.empty((p, m), dtype=np.intp)
     position[j, l] = np.arange(len(j))
     inside = l < p
@@ -377,6 +420,4 @@ def _gaussian_covariance(second: Array, p: int, arithmetic: Arithmetic, stack: A
     k, m, _ = stack.shape
     mean = second[:p]
     inner = arithmetic.matmul(stack.reshape(k, m * m), second.reshape(m * m, 1)).reshape(k, 1, 1)
-    left = arithmetic.matmul(stack.reshape(k * m, m), mean.T).reshape(k, m, p)  # N mean^T
-    both = arithmetic.matmul(left.transpose(0, 2, 1).reshape(k * p, m), mean.T).reshape(k, p, p)  # mean N^T mean^T
-    return inner * second[:p, :p] + both
+    return inner * second[:p, :p] + _sandwich(mean, stack.transpose(0, 2, 1), mean, arithmetic)

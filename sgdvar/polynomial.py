@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from flint import fmpq, fmpq_poly
 
+from sgdvar.expressions import Expressions
 from sgdvar.sampling import BatchDesign
 from sgdvar.scalars import Kind, Scalar, join_kinds, parse_scalar
 
-__all__ = ["BatchPolynomial"]
+__all__ = ["BatchPolynomial", "polynomial_in_normal_form"]
 
 _LONGEST_FRACTION = 24  # characters; a longer coefficient is printed as a decimal
 
@@ -35,7 +36,8 @@ class BatchPolynomial:
     Attributes:
         design: How batches are drawn, which fixes c(b) and the valid b.
         c_coefficients: :math:`a_0, a_1, \dots`: Fractions (also where a symbolic problem leads to numbers
-            only), expanded SymPy expressions, or floats; no trailing zeros.
+            only), SymPy expressions in factored normal form (a number times powers of irreducible polynomials), or
+            floats; no trailing zeros.
 
     Raises:
         TypeError: ``design`` is no BatchDesign, or a coefficient no number.
@@ -95,23 +97,7 @@ class BatchPolynomial:
 
         In floats without replacement these alternate in sign and cancel near b = n; ``c_coefficients`` do not.
         """
-        intercept, slope = self.design.factor_line
-        if self._kind == "rational":
-            line = fmpq_poly([_fmpq(intercept), _fmpq(slope)])
-            composed = fmpq_poly([_fmpq(a) for a in self.c_coefficients])(line)
-            return tuple(_fraction(value) for value in composed.coeffs()) or (Fraction(0),)
-        if self._kind == "float":
-            floats = np.polynomial.Polynomial([float(intercept), float(slope)])
-            return _trimmed(np.polynomial.Polynomial(self.c_coefficients)(floats).coef.tolist())
-        from sympy import Add, Rational
-
-        def weight(k: int, j: int) -> Any:
-            """The coefficient of u^k in c^j."""
-            value = math.comb(j, k) * intercept ** (j - k) * slope**k
-            return Rational(value.numerator, value.denominator)
-
-        powers = range(len(self.c_coefficients))
-        return _trimmed([Add(*(weight(k, j) * a for j, a in enumerate(self.c_coefficients) if j >= k)) for k in powers])
+        return _trimmed(_composed(self.c_coefficients, self._kind, *self.design.factor_line))
 
     def __call__(self, batch_size: Any) -> Any:
         """The value at one batch size, or an array of values at an array of batch sizes.
@@ -138,10 +124,9 @@ class BatchPolynomial:
             return float(np.polynomial.polynomial.polyval(float(c), self.c_coefficients))
         if self._kind == "rational":
             return _fraction(fmpq_poly([_fmpq(a) for a in self.c_coefficients])(_fmpq(c)))
-        from sympy import Add, Rational
-
-        factor = Rational(c.numerator, c.denominator)
-        return Add(*(factor**k * a for k, a in enumerate(self.c_coefficients)))  # numbers distribute over sums
+        expressions = Expressions.of(self.c_coefficients)
+        addends = (expressions.polynomial(a) * _fmpq(c**k) for k, a in enumerate(self.c_coefficients))
+        return expressions.expanded(sum(addends, expressions.context.constant(0)))
 
     def as_expr(self, b: Any = None) -> Any:
         """The SymPy expression in 1/b.
@@ -263,6 +248,34 @@ class BatchPolynomial:
         return not self.is_symbolic or all(str(x) != "c" for a in self.c_coefficients for x in a.free_symbols)
 
 
+def polynomial_in_normal_form(design: BatchDesign, c_coefficients: Sequence[Any]) -> BatchPolynomial:
+    """The polynomial with SymPy coefficients that are in normal form and of which the last is not 0: none is parsed."""
+    polynomial = object.__new__(BatchPolynomial)
+    object.__setattr__(polynomial, "design", design)
+    object.__setattr__(polynomial, "c_coefficients", tuple(c_coefficients))
+    return polynomial
+
+
+def _composed(values: Sequence[Scalar], kind: Kind, intercept: Fraction, slope: Fraction) -> tuple[Scalar, ...]:
+    """The coefficients of a polynomial, given by its own, at intercept + slope x."""
+    if intercept == 0 and slope == 1:
+        return tuple(values)
+    if kind == "rational":
+        composed = fmpq_poly([_fmpq(a) for a in values])(fmpq_poly([_fmpq(intercept), _fmpq(slope)]))
+        return tuple(_fraction(value) for value in composed.coeffs()) or (Fraction(0),)
+    if kind == "float":
+        line = np.polynomial.Polynomial([float(intercept), float(slope)])
+        return tuple(np.polynomial.Polynomial(values)(line).coef.tolist())
+    expressions = Expressions.of(values)
+    polynomials = [expressions.polynomial(a) for a in values]
+    zero, result = expressions.context.constant(0), []
+    for k in range(len(values)):  # the coefficient of x^k in the j-th power of the line
+        weights = [math.comb(j, k) * intercept ** (j - k) * slope**k for j in range(k, len(values))]
+        total = sum((a * _fmpq(weight) for a, weight in zip(polynomials[k:], weights, strict=True)), zero)
+        result.append(expressions.factored(total))
+    return tuple(result)
+
+
 def _fmpq(value: Fraction) -> fmpq:
     return fmpq(value.numerator, value.denominator)
 
@@ -275,9 +288,8 @@ def _as_kind(values: Sequence[Any], kind: Kind) -> list[Any]:
     if kind == "float":
         return [float(value) for value in values]
     if kind == "symbolic":
-        from sympy import sympify
-
-        return [sympify(value) for value in values]
+        expressions = Expressions.of(values)
+        return [expressions.factored(expressions.polynomial(value)) for value in values]
     return [Fraction(value) for value in values]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
-from sgdvar.data import Data, Dataset, GaussianPopulation
-from sgdvar.scalars import Array, Kind, join_kinds, parse_scalar
+from sgdvar.data import Data, check_data
+from sgdvar.scalars import Array, Kind, join_kinds, parse_array, parse_scalar
 
-__all__ = ["LinearRegression"]
+__all__ = ["DeepLinearNetwork", "LinearRegression", "Problem"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,21 +43,28 @@ class LinearRegression:
     kind: Kind = field(init=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.data, Dataset | GaussianPopulation):
-            raise TypeError(
-                f"data must be a Dataset or a GaussianPopulation, got {type(self.data).__name__}; write Dataset(X, y)"
-            )
-        decay, decay_kind = parse_scalar(self.weight_decay, "weight_decay")
-        if decay.is_negative if decay_kind == "symbolic" else decay < 0:
-            raise ValueError(f"weight_decay must be at least 0, got {decay}")
+        decay, kind = _parse_decay(self.data, self.weight_decay)
         object.__setattr__(self, "weight_decay", decay)
-        object.__setattr__(self, "kind", join_kinds([self.data.kind, decay_kind], "data and weight_decay"))
+        object.__setattr__(self, "kind", kind)
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
         """The shape of the weights, (p,), or (q, p) for several outputs."""
         p, q = self.data.inputs, self.data.outputs
         return (p,) if q is None else (q, p)
+
+    def parse_start(self, start: Any) -> tuple[Array, Kind]:
+        """Start weights as an array, and their kind.
+
+        Raises:
+            TypeError: Entries that are not numbers.
+            ValueError: The wrong shape, or non-finite numbers.
+            NotExactError: Floats mixed with Fractions or symbols.
+        """
+        weights, kind = parse_array(start, "start")
+        if weights.shape != self.weight_shape:
+            raise ValueError(f"start must have the shape of the weights, {self.weight_shape}, got {weights.shape}")
+        return weights, kind
 
     def residuals(self, weights: Array, inputs: Array, targets: Array) -> Array:
         """W x - y for each example: shape (b,) or (b, q).
@@ -76,3 +84,122 @@ class LinearRegression:
         inputs = inputs if residuals.ndim == 1 else inputs[:, None, :]
         gradients: Array = residuals[..., None] * inputs + self.weight_decay * weights
         return gradients
+
+
+@dataclass(frozen=True, eq=False)
+class DeepLinearNetwork:
+    r"""A deep linear network :math:`f(x) = W_L \cdots W_1 x` with the squared loss and optional weight decay.
+
+    .. math:: L(W) = \tfrac12\, E \lVert W_L \cdots W_1 x - y \rVert^2
+        + \tfrac{\lambda}{2} \sum_j \lVert W_j \rVert^2
+
+    The expectation is the mean over the n examples of a Dataset, or over the population; a batch gradient is the mean
+    over the b examples of the batch. Depth and widths are those of the start weights: ``SGD(problem, start=[W_1, ...,
+    W_L], ...)``. Depth 1 is linear regression.
+
+    Attributes:
+        data: Where examples come from. Targets of shape (n,) are one output, as of shape (n, 1).
+        weight_decay: :math:`\lambda \ge 0`; adds :math:`\lambda W_j` to the gradient in :math:`W_j`.
+        kind: "integer", "rational", "symbolic" or "float".
+
+    Raises:
+        TypeError: ``data`` is no data source, or ``weight_decay`` no number.
+        ValueError: ``weight_decay`` is negative.
+        NotExactError: Floats mixed with Fractions or symbols.
+
+    Examples:
+        >>> from fractions import Fraction
+        >>> import sgdvar as sv
+        >>> network = sv.DeepLinearNetwork(sv.GaussianPopulation(teacher=[[1, 0]]))
+        >>> sgd = sv.SGD(network, start=[[[1, 0], [0, 1]], [[1, 1]]], step_size=Fraction(1, 4))
+        >>> sgd
+        SGD(DeepLinearNetwork 2-2-1, GaussianPopulation(p=2, q=1, integer), i.i.d. draws from a population, rational)
+    """
+
+    data: Data
+    weight_decay: Any = 0
+    kind: Kind = field(init=False)
+
+    def __post_init__(self) -> None:
+        decay, kind = _parse_decay(self.data, self.weight_decay)
+        object.__setattr__(self, "weight_decay", decay)
+        object.__setattr__(self, "kind", kind)
+
+    def parse_start(self, start: Any) -> tuple[tuple[Array, ...], Kind]:
+        r"""The layers :math:`W_1, \dots, W_L` as arrays of shape (outputs, inputs), and their kind.
+
+        A number stands for a layer of shape (1, 1).
+
+        Raises:
+            TypeError: No sequence of layers, or entries that are not numbers.
+            ValueError: No layer, layers that do not chain, or that do not fit the data; non-finite numbers.
+            NotExactError: Floats mixed with Fractions or symbols.
+        """
+        if isinstance(start, str | bytes) or not hasattr(start, "__len__"):
+            raise TypeError(f"start must be the list of layers [W_1, ..., W_L], got {type(start).__name__}")
+        if len(start) == 0:
+            raise ValueError("start must hold at least one layer, got an empty list; write [W_1, ..., W_L]")
+        parsed = [parse_array(layer, f"start, layer {j}") for j, layer in enumerate(start, 1)]
+        layers = tuple(layer.reshape(1, 1) if layer.ndim == 0 else layer for layer, _ in parsed)
+        for j, layer in enumerate(layers, 1):
+            if layer.ndim != 2:
+                raise ValueError(
+                    f"start must hold matrices of shape (outputs, inputs), got shape {layer.shape} for layer {j}"
+                    + ("; a layer with one output is [[...]]" if layer.ndim == 1 else "")
+                )
+        if layers[0].shape[1] != self.data.inputs:
+            raise ValueError(
+                f"start must begin with a layer of {self.data.inputs} inputs, as the data has, got shape "
+                f"{layers[0].shape} for layer 1"
+            )
+        for j, (lower, upper) in enumerate(zip(layers, layers[1:], strict=False), 1):
+            if upper.shape[1] != len(lower):
+                raise ValueError(
+                    f"start must hold layers that chain, got {len(lower)} outputs of layer {j} (shape {lower.shape}) "
+                    f"and {upper.shape[1]} inputs of layer {j + 1} (shape {upper.shape})"
+                )
+        if len(layers[-1]) != (self.data.outputs or 1):
+            raise ValueError(
+                f"start must end with a layer of {self.data.outputs or 1} outputs, as the data has, got shape "
+                f"{layers[-1].shape} for layer {len(layers)}"
+            )
+        return layers, join_kinds((kind for _, kind in parsed), "the layers of start")
+
+    def residuals(self, layers: Sequence[Array], inputs: Array, targets: Array) -> Array:
+        r""":math:`W_L \cdots W_1 x - y` for each example: shape (b, q).
+
+        Uses array operators only, so it serves arrays of floats, of exact numbers, and JAX arrays alike.
+        """
+        outputs = inputs
+        for layer in layers:
+            outputs = outputs @ layer.T
+        return outputs - targets.reshape(outputs.shape)
+
+    def example_losses(self, layers: Sequence[Array], inputs: Array, targets: Array) -> Array:
+        """The loss of each example without weight decay: shape (b,)."""
+        losses: Array = (self.residuals(layers, inputs, targets) ** 2).sum(axis=1) / 2
+        return losses
+
+    def example_gradients(self, layers: Sequence[Array], inputs: Array, targets: Array) -> tuple[Array, ...]:
+        """The gradient of each example's loss in each layer, by backpropagation: shapes (b, *layer.shape)."""
+        activations = [inputs]
+        for layer in layers[:-1]:
+            activations.append(activations[-1] @ layer.T)
+        signal = self.residuals(layers, inputs, targets)
+        gradients: list[Array] = []
+        for layer, activation in zip(reversed(layers), reversed(activations), strict=True):
+            gradients.append(signal[:, :, None] * activation[:, None, :] + self.weight_decay * layer)
+            signal = signal @ layer
+        return tuple(reversed(gradients))
+
+
+Problem: TypeAlias = LinearRegression | DeepLinearNetwork
+
+
+def _parse_decay(data: object, weight_decay: Any) -> tuple[Any, Kind]:
+    """The weight decay, and the kind of a problem with it; checks both."""
+    data_kind = check_data(data).kind
+    decay, kind = parse_scalar(weight_decay, "weight_decay")
+    if decay.is_negative if kind == "symbolic" else decay < 0:
+        raise ValueError(f"weight_decay must be at least 0, got {decay}")
+    return decay, join_kinds([data_kind, kind], "data and weight_decay")

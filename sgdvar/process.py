@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sgdvar.data import Data, Dataset, GaussianPopulation
-from sgdvar.problems import LinearRegression
+from sgdvar.data import Data, check_data
+from sgdvar.problems import DeepLinearNetwork, LinearRegression, Problem
 from sgdvar.sampling import BatchDesign, Sampling
 from sgdvar.scalars import Array, Kind, Scalar, check_count, join_kinds, parse_array
 
@@ -26,7 +26,8 @@ class SGD:
 
     Attributes:
         problem: The loss.
-        start: The fixed weights :math:`w_0`, in the shape ``problem.weight_shape``.
+        start: The fixed weights :math:`w_0`: an array of shape ``problem.weight_shape``, or the layers
+            :math:`[W_1, \dots, W_L]` of a network.
         step_size: :math:`\alpha`, one number of either sign for every step, or a sequence
             :math:`\alpha_0, \alpha_1, \dots` (step t needs :math:`\alpha_0 \dots \alpha_{t-1}`).
         sampling: How batches are drawn; by default without replacement from finite data, i.i.d. from a population.
@@ -46,21 +47,19 @@ class SGD:
         SGD(LinearRegression, Dataset(n=3, p=2, integer), without replacement from n = 3, rational)
     """
 
-    problem: LinearRegression
-    start: Array
+    problem: Problem
+    start: Any
     step_size: Any
     sampling: Sampling | None = None
     kind: Kind = field(init=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.problem, LinearRegression):
+        if not isinstance(self.problem, LinearRegression | DeepLinearNetwork):
             raise TypeError(
-                f"problem must be a LinearRegression, got {type(self.problem).__name__}; write LinearRegression(data)"
+                f"problem must be a LinearRegression or a DeepLinearNetwork, got {type(self.problem).__name__}; write "
+                "LinearRegression(data)"
             )
-        start, start_kind = parse_array(self.start, "start")
-        shape = self.problem.weight_shape
-        if start.shape != shape:
-            raise ValueError(f"start must have the shape of the weights, {shape}, got {start.shape}")
+        start, start_kind = self.problem.parse_start(self.start)
         steps, step_kind = parse_array(self.step_size, "step_size")
         if steps.ndim > 1:
             raise ValueError(f"step_size must be one number or a sequence of numbers, got shape {steps.shape}")
@@ -84,9 +83,32 @@ class SGD:
         """Whether one step size serves every step."""
         return np.ndim(self.step_size) == 0
 
+    @property
+    def is_network(self) -> bool:
+        """Whether the start weights are a tuple of layers, as of a network, instead of one array."""
+        return isinstance(self.start, tuple)
+
+    @property
+    def layers(self) -> tuple[Array, ...]:
+        r"""The start weights as matrices :math:`W_1, \dots, W_L` of shape (outputs, inputs); one for regression."""
+        return self.start if self.is_network else (self.start.reshape(-1, self.start.shape[-1]),)
+
+    @property
+    def weight_count(self) -> int:
+        """The number of weights d."""
+        return sum(layer.size for layer in self.layers)
+
+    def shaped(self, entries: Array) -> Any:
+        """Entries for the d weights, flattened row by row and layer by layer, in the shape of ``start``."""
+        if not self.is_network:
+            return entries.reshape(self.start.shape)
+        ends = np.cumsum([layer.size for layer in self.layers])[:-1]
+        parts = np.split(entries, ends)
+        return tuple(part.reshape(layer.shape) for part, layer in zip(parts, self.layers, strict=True))
+
     def numbers(self) -> tuple[Any, ...]:
         """All arrays and single numbers that the process is made of."""
-        return (*self.problem.data.numbers(), self.problem.weight_decay, self.start, self.step_size)
+        return (*self.problem.data.numbers(), self.problem.weight_decay, *self.layers, self.step_size)
 
     def check_step(self, step: object) -> int:
         r"""``step`` as an int t >= 0 for which :math:`\alpha_0, \dots, \alpha_{t-1}` are given.
@@ -103,12 +125,13 @@ class SGD:
             )
         return t
 
-    def check_matrix(self, matrix: Any) -> tuple[Array | None, Kind]:
+    def check_matrix(self, matrix: Any, layer: int | None = None) -> tuple[Array | None, Kind]:
         """The rows of A as an (m, d) array with d the number of weights, and the kind of results that use it.
 
         Args:
-            matrix: A, shape (m, d), or (d,) for one row; it acts on the gradient flattened row by row. None for the
-                identity.
+            matrix: A, shape (m, d), or (d,) for one row; it acts on the gradient flattened row by row, layer after
+                layer. None for the identity.
+            layer: The layer, from 1, whose gradient alone A acts on (d is the number of its weights); None for all.
 
         Returns:
             The array and the joined kind; (None, ``self.kind``) for None.
@@ -121,9 +144,10 @@ class SGD:
         if matrix is None:
             return None, self.kind
         rows, matrix_kind = parse_array(matrix, "matrix")
-        d = int(self.start.size)
+        d = self.weight_count if layer is None else int(self.layers[layer - 1].size)
         if rows.ndim not in (1, 2) or rows.shape[-1] != d:
-            raise ValueError(f"matrix must have shape (m, d) with d = {d}, the number of weights, got {rows.shape}")
+            of = "" if layer is None or not self.is_network else f" of layer {layer}"
+            raise ValueError(f"matrix must have shape (m, d) with d = {d}, the number of weights{of}, got {rows.shape}")
         return np.atleast_2d(rows), join_kinds([self.kind, matrix_kind], "matrix and the rest of the problem")
 
     def check_data(self, data: object) -> Data:
@@ -136,21 +160,25 @@ class SGD:
         own = self.problem.data
         if data is None:
             return own
-        if not isinstance(data, Dataset | GaussianPopulation):
-            raise TypeError(f"data must be a Dataset or a GaussianPopulation, got {type(data).__name__}")
-        if (data.inputs, data.outputs) != (own.inputs, own.outputs):
-            raise ValueError(f"data must have the inputs and outputs of {own}, got {data}")
-        return data
+        other = check_data(data)
+        if (other.inputs, other.outputs) != (own.inputs, own.outputs):
+            raise ValueError(f"data must have the inputs and outputs of {own}, got {other}")
+        return other
 
-    def check_layer(self, layer: object) -> None:
-        """Checks that ``layer`` names a layer: None for all weights, or 1, the only layer of linear regression.
+    def check_layer(self, layer: object) -> int | None:
+        """``layer`` as a number from 1 to the depth; None for all weights.
 
         Raises:
             TypeError: Not an integer, or a bool.
             ValueError: There is no such layer.
         """
-        if layer is not None and check_count(layer, "layer", least=1) > 1:
-            raise ValueError(f"layer must be None or 1, the only layer of linear regression, got {layer}")
+        if layer is None:
+            return None
+        number, depth = check_count(layer, "layer", least=1), len(self.layers)
+        if number > depth:
+            which = f"from 1 to {depth}" if depth > 1 else "1, the only layer"
+            raise ValueError(f"layer must be None or {which}, got {layer}")
+        return number
 
     def step_sizes(self, count: int) -> list[Scalar]:
         r"""The list :math:`\alpha_0, \dots, \alpha_{\text{count}-1}`."""
@@ -162,7 +190,11 @@ class SGD:
         return type(self), (self.problem, self.start, self.step_size, self.sampling)  # copies are read-only, too
 
     def __repr__(self) -> str:
-        return f"SGD({type(self.problem).__name__}, {self.problem.data}, {self.design}, {self.kind})"
+        name = type(self.problem).__name__
+        if self.is_network:
+            widths = [self.layers[0].shape[1], *(len(layer) for layer in self.layers)]
+            name += " " + "-".join(map(str, widths))
+        return f"SGD({name}, {self.problem.data}, {self.design}, {self.kind})"
 
 
 def check_process(sgd: object) -> SGD:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from sgdvar.data import Data
-from sgdvar.exact import linear_regression
+from sgdvar.exact import deep_linear, linear_regression
 from sgdvar.exact.one_feature import gradient_variance_in_time
 from sgdvar.exact.stability import stable_step_size
 from sgdvar.polynomial import BatchPolynomial
 from sgdvar.process import SGD, check_process
-from sgdvar.scalars import Array
+from sgdvar.scalars import Array, Kind, check_count
+
+_BUDGET = 3e10  # products of coefficients: some ten minutes
 
 __all__ = [
     "expected_loss",
@@ -21,11 +23,14 @@ __all__ = [
     "mean_gradient",
     "mean_weights",
     "stable_step_size",
+    "variance_degree_bound",
     "weight_covariance",
 ]
 
 
-def gradient_variance(sgd: SGD, step: int, *, matrix: Any = None, layer: int | None = None) -> BatchPolynomial:
+def gradient_variance(
+    sgd: SGD, step: int, *, matrix: Any = None, layer: int | None = None, budget: float = _BUDGET
+) -> BatchPolynomial:
     r"""The exact total variance of the mini-batch gradient, as a polynomial in 1/b.
 
     .. math:: V_t(b) = \operatorname{Var}(A g_t \mid w_0) = \operatorname{tr}(A \operatorname{Cov}(g_t \mid w_0) A^\top)
@@ -37,21 +42,29 @@ def gradient_variance(sgd: SGD, step: int, *, matrix: Any = None, layer: int | N
 
     Guarantees:
         Linear regression: degree at most t + 1, no constant term and non-negative coefficients in c(b), hence
-        non-increasing in b (proofs/linear_regression.py).
+        non-increasing in b (proofs/linear_regression.py). Deep linear networks: degree at most
+        ``variance_degree_bound(depth, step)`` in 1/b and no constant term in c(b); *not* monotone in general
+        (proofs/deep_linear.py).
 
     Args:
         sgd: The process.
         step: t >= 0.
-        matrix: A, shape (m, d) or (d,) for one row, acting on the gradient flattened row by row; None for the identity.
-        layer: None or 1 for linear regression, which is a network of one layer.
+        matrix: A, shape (m, d) or (d,) for one row, acting on the gradient flattened row by row, layers one after the
+            other; None for the identity.
+        layer: The layer, from 1, whose gradient alone is meant (and acted on by A); None for all.
+        budget: For networks, the most products of coefficients that may be forecast, some 25 ns each, and a thousandth
+            as many monomials in any one polynomial; linear regression needs few.
 
     Returns:
-        Exact for rational and symbolic numbers, in normal form; in float64 with ``is_exact = False`` for floats.
+        Exact for rational and symbolic numbers, in normal form; in float64 with ``is_exact = False`` for floats, which
+        networks refuse. Without replacement one of the polynomials that agree at b = 1, ..., n.
 
     Raises:
         TypeError: ``step`` is not an integer.
-        ValueError: ``step`` is negative or needs more step sizes than given; a matrix of the wrong shape.
-        NotExactError: A float matrix for an exact process, or the other way round.
+        ValueError: ``step`` is negative or needs more step sizes than given; a matrix of the wrong shape; a layer that
+            does not exist.
+        NotExactError: A float matrix for an exact process, or the other way round; floats in a network.
+        BudgetExceededError: A network needs more than ``budget``; nothing was computed.
 
     Examples:
         >>> from fractions import Fraction
@@ -64,14 +77,26 @@ def gradient_variance(sgd: SGD, step: int, *, matrix: Any = None, layer: int | N
         >>> V(1), V(2), V(3)
         (Fraction(65, 18), Fraction(37, 48), Fraction(0, 1))
 
+        A network of two layers and one weight each on standard normal inputs, with weights 1 and the teacher 0:
+
+        >>> network = sv.DeepLinearNetwork(sv.GaussianPopulation(teacher=[0]))
+        >>> sgd = sv.SGD(network, start=[1, 1], step_size=Fraction(1, 2))
+        >>> print(sv.gradient_variance(sgd, step=1))
+        5/8 c + 15/8 c^2 + 1/2 c^3 + -33/2 c^4 + 106 c^5 + 240 c^6, where c = 1/b, b >= 1
+
     References:
-        Qian and Klabjan, arXiv 2004.13146, for batches without replacement; the coefficients' signs are derived in
-        proofs/linear_regression.py.
+        Qian and Klabjan, arXiv 2004.13146, for linear regression without replacement and for networks on N(0, I)
+        inputs without label noise; the rest is derived in proofs/linear_regression.py and proofs/deep_linear.py.
     """
-    return linear_regression.gradient_variance(*_checked(sgd, step, matrix, layer))
+    step, rows, kind, layer = _checked(sgd, step, matrix, layer)
+    if sgd.is_network:
+        return deep_linear.gradient_variance(sgd, step, rows, kind, layer, budget)
+    return linear_regression.gradient_variance(sgd, step, rows, kind)
 
 
-def full_gradient_variance(sgd: SGD, step: int, *, matrix: Any = None, layer: int | None = None) -> BatchPolynomial:
+def full_gradient_variance(
+    sgd: SGD, step: int, *, matrix: Any = None, layer: int | None = None, budget: float = _BUDGET
+) -> BatchPolynomial:
     r"""The exact variance of the full gradient along SGD, as a polynomial in 1/b.
 
     .. math:: \operatorname{Var}(A \nabla L(w_t) \mid w_0) = V_t(b) - c(b)\, E[\operatorname{tr}(A \Sigma(w_t) A^\top)]
@@ -87,6 +112,7 @@ def full_gradient_variance(sgd: SGD, step: int, *, matrix: Any = None, layer: in
         step: t >= 0.
         matrix: A, as for ``gradient_variance``.
         layer: As for ``gradient_variance``.
+        budget: As for ``gradient_variance``.
 
     Returns:
         Exact, or in float64 with ``is_exact = False``.
@@ -95,6 +121,7 @@ def full_gradient_variance(sgd: SGD, step: int, *, matrix: Any = None, layer: in
         TypeError: As for ``gradient_variance``.
         ValueError: As for ``gradient_variance``.
         NotExactError: As for ``gradient_variance``.
+        BudgetExceededError: As for ``gradient_variance``.
 
     Examples:
         >>> from fractions import Fraction
@@ -104,10 +131,15 @@ def full_gradient_variance(sgd: SGD, step: int, *, matrix: Any = None, layer: in
         >>> print(sv.full_gradient_variance(sgd, step=1))
         16/27 c, where c = (n - b)/(b (n - 1)), n = 3, 1 <= b <= n
     """
-    return linear_regression.full_gradient_variance(*_checked(sgd, step, matrix, layer))
+    step, rows, kind, layer = _checked(sgd, step, matrix, layer)
+    if sgd.is_network:
+        return deep_linear.full_gradient_variance(sgd, step, rows, kind, layer, budget)
+    return linear_regression.full_gradient_variance(sgd, step, rows, kind)
 
 
-def gradient_second_moment(sgd: SGD, step: int, *, matrix: Any = None, layer: int | None = None) -> BatchPolynomial:
+def gradient_second_moment(
+    sgd: SGD, step: int, *, matrix: Any = None, layer: int | None = None, budget: float = _BUDGET
+) -> BatchPolynomial:
     r"""The exact second moment of the mini-batch gradient, as a polynomial in 1/b.
 
     .. math:: E[\lVert A g_t \rVert^2 \mid w_0] = \operatorname{Var}(A g_t \mid w_0) + \lVert A\, E g_t \rVert^2
@@ -117,6 +149,7 @@ def gradient_second_moment(sgd: SGD, step: int, *, matrix: Any = None, layer: in
         step: t >= 0.
         matrix: A, as for ``gradient_variance``.
         layer: As for ``gradient_variance``.
+        budget: As for ``gradient_variance``.
 
     Returns:
         Exact, or in float64 with ``is_exact = False``.
@@ -125,6 +158,7 @@ def gradient_second_moment(sgd: SGD, step: int, *, matrix: Any = None, layer: in
         TypeError: As for ``gradient_variance``.
         ValueError: As for ``gradient_variance``.
         NotExactError: As for ``gradient_variance``.
+        BudgetExceededError: As for ``gradient_variance``.
 
     Examples:
         >>> from fractions import Fraction
@@ -134,10 +168,13 @@ def gradient_second_moment(sgd: SGD, step: int, *, matrix: Any = None, layer: in
         >>> print(sv.gradient_second_moment(sgd, step=1))
         157/54 c + 19/27 c^2, where c = (n - b)/(b (n - 1)), n = 3, 1 <= b <= n
     """
-    return linear_regression.gradient_second_moment(*_checked(sgd, step, matrix, layer))
+    step, rows, kind, layer = _checked(sgd, step, matrix, layer)
+    if sgd.is_network:
+        return deep_linear.gradient_second_moment(sgd, step, rows, kind, layer, budget)
+    return linear_regression.gradient_second_moment(sgd, step, rows, kind)
 
 
-def expected_loss(sgd: SGD, step: int, *, data: Data | None = None) -> BatchPolynomial:
+def expected_loss(sgd: SGD, step: int, *, data: Data | None = None, budget: float = _BUDGET) -> BatchPolynomial:
     r"""The exact expected loss after t steps, as a polynomial in 1/b.
 
     .. math:: E[L(w_t) \mid w_0] = L(E w_t) + \tfrac12 \operatorname{tr}(H \operatorname{Cov}(w_t))
@@ -151,6 +188,7 @@ def expected_loss(sgd: SGD, step: int, *, data: Data | None = None) -> BatchPoly
         step: t >= 0.
         data: Data to take the loss on, for example held-out data; by default the data that SGD sees. The weight-decay
             term is part of L on either.
+        budget: As for ``gradient_variance``.
 
     Returns:
         Exact, or in float64 with ``is_exact = False``.
@@ -158,7 +196,8 @@ def expected_loss(sgd: SGD, step: int, *, data: Data | None = None) -> BatchPoly
     Raises:
         TypeError: ``step`` is not an integer, or ``data`` no data source.
         ValueError: ``step`` is negative or needs more step sizes than given; ``data`` with other shapes.
-        NotExactError: Floats mixed with Fractions or symbols.
+        NotExactError: Floats mixed with Fractions or symbols; floats in a network.
+        BudgetExceededError: As for ``gradient_variance``.
 
     Examples:
         >>> from fractions import Fraction
@@ -168,11 +207,13 @@ def expected_loss(sgd: SGD, step: int, *, data: Data | None = None) -> BatchPoly
         >>> print(sv.expected_loss(sgd, step=1))
         25/36 + 1/6 c, where c = (n - b)/(b (n - 1)), n = 3, 1 <= b <= n
     """
-    step = check_process(sgd).check_step(step)
-    return linear_regression.expected_loss(sgd, step, sgd.check_data(data))
+    step, data = check_process(sgd).check_step(step), sgd.check_data(data)
+    if sgd.is_network:
+        return deep_linear.expected_loss(sgd, step, data, budget)
+    return linear_regression.expected_loss(sgd, step, data)
 
 
-def mean_gradient(sgd: SGD, step: int) -> Array:
+def mean_gradient(sgd: SGD, step: int, *, budget: float = _BUDGET) -> Any:
     r"""The exact mean gradient :math:`E[g_t \mid w_0]`, in the shape of the weights.
 
     Guarantees:
@@ -181,13 +222,17 @@ def mean_gradient(sgd: SGD, step: int) -> Array:
     Args:
         sgd: The process.
         step: t >= 0.
+        budget: As for ``gradient_variance``.
 
     Returns:
-        An object array of BatchPolynomials, all constant for linear regression.
+        An object array of BatchPolynomials, all constant for linear regression; for a network one array per layer, in
+        a tuple.
 
     Raises:
         TypeError: ``step`` is not an integer.
         ValueError: ``step`` is negative or needs more step sizes than given.
+        NotExactError: Floats in a network.
+        BudgetExceededError: As for ``gradient_variance``.
 
     Examples:
         >>> from fractions import Fraction
@@ -197,10 +242,13 @@ def mean_gradient(sgd: SGD, step: int) -> Array:
         >>> [mean(1) for mean in sv.mean_gradient(sgd, step=0)]
         [Fraction(-1, 3), Fraction(-2, 3)]
     """
-    return linear_regression.mean_gradient(sgd, check_process(sgd).check_step(step))
+    step = check_process(sgd).check_step(step)
+    return (
+        deep_linear.mean_gradient(sgd, step, budget) if sgd.is_network else linear_regression.mean_gradient(sgd, step)
+    )
 
 
-def mean_weights(sgd: SGD, step: int) -> Array:
+def mean_weights(sgd: SGD, step: int, *, budget: float = _BUDGET) -> Any:
     r"""The exact mean weights :math:`E[w_t \mid w_0]`, in the shape of the weights.
 
     Guarantees:
@@ -209,13 +257,17 @@ def mean_weights(sgd: SGD, step: int) -> Array:
     Args:
         sgd: The process.
         step: t >= 0.
+        budget: As for ``gradient_variance``.
 
     Returns:
-        An object array of BatchPolynomials, all constant for linear regression.
+        An object array of BatchPolynomials, all constant for linear regression; for a network one array per layer, in
+        a tuple.
 
     Raises:
         TypeError: ``step`` is not an integer.
         ValueError: ``step`` is negative or needs more step sizes than given.
+        NotExactError: Floats in a network.
+        BudgetExceededError: As for ``gradient_variance``.
 
     Examples:
         >>> from fractions import Fraction
@@ -225,10 +277,13 @@ def mean_weights(sgd: SGD, step: int) -> Array:
         >>> [mean(1) for mean in sv.mean_weights(sgd, step=1)]
         [Fraction(1, 6), Fraction(1, 3)]
     """
-    return linear_regression.mean_weights(sgd, check_process(sgd).check_step(step))
+    step = check_process(sgd).check_step(step)
+    if sgd.is_network:
+        return deep_linear.mean_weights(sgd, step, budget)
+    return linear_regression.mean_weights(sgd, step)
 
 
-def weight_covariance(sgd: SGD, step: int) -> Array:
+def weight_covariance(sgd: SGD, step: int, *, budget: float = _BUDGET) -> Array:
     r"""The exact covariance :math:`\operatorname{Cov}(w_t \mid w_0)` of the weights flattened row by row.
 
     Guarantees:
@@ -237,13 +292,16 @@ def weight_covariance(sgd: SGD, step: int) -> Array:
     Args:
         sgd: The process.
         step: t >= 0.
+        budget: As for ``gradient_variance``.
 
     Returns:
-        An object array of BatchPolynomials, shape (d, d) for d weights.
+        An object array of BatchPolynomials, shape (d, d) for d weights; the layers of a network one after the other.
 
     Raises:
         TypeError: ``step`` is not an integer.
         ValueError: ``step`` is negative or needs more step sizes than given.
+        NotExactError: Floats in a network.
+        BudgetExceededError: As for ``gradient_variance``.
 
     Examples:
         >>> from fractions import Fraction
@@ -253,10 +311,49 @@ def weight_covariance(sgd: SGD, step: int) -> Array:
         >>> print(sv.weight_covariance(sgd, step=1)[0, 1])
         -1/18 c, where c = (n - b)/(b (n - 1)), n = 3, 1 <= b <= n
     """
-    return linear_regression.weight_covariance(sgd, check_process(sgd).check_step(step))
+    step = check_process(sgd).check_step(step)
+    return (
+        deep_linear.weight_covariance(sgd, step, budget)
+        if sgd.is_network
+        else linear_regression.weight_covariance(sgd, step)
+    )
 
 
-def _checked(sgd: SGD, step: int, matrix: Any, layer: int | None) -> tuple[SGD, int, Any, Any]:
-    check_process(sgd).check_layer(layer)
-    rows, kind = sgd.check_matrix(matrix)
-    return sgd, sgd.check_step(step), rows, kind
+def variance_degree_bound(depth: int, step: int) -> int:
+    r"""A bound on the degree in 1/b of the gradient variance of a deep linear network.
+
+    .. math:: \deg V_t \le \sum_{k=0}^{t} \left( 2 (2L - 1)^k - 1 \right)
+
+    For L = 1, linear regression, it is t + 1; for L = 2 it is :math:`3^{t+1} - t - 2`: 1, 6, 23, 76, ...
+
+    Guarantees:
+        It holds for every data source, i.i.d. or with replacement, and for the polynomial that ``gradient_variance``
+        returns without replacement. On Gaussian inputs 1, 6 and 23 are attained.
+
+    Args:
+        depth: The number of layers, L >= 1.
+        step: t >= 0.
+
+    Returns:
+        An integer; weight decay, label noise and step-size sequences do not change it.
+
+    Raises:
+        TypeError: Not integers.
+        ValueError: ``depth`` below 1, or ``step`` negative.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> [sv.variance_degree_bound(depth=2, step=t) for t in range(4)]
+        [1, 6, 23, 76]
+
+    References:
+        Qian and Klabjan, arXiv 2004.13146, that there is a degree; the bound is derived in proofs/deep_linear.py.
+    """
+    depth, step = check_count(depth, "depth", least=1), check_count(step, "step")
+    return sum(2 * (2 * depth - 1) ** k - 1 for k in range(step + 1))
+
+
+def _checked(sgd: SGD, step: int, matrix: Any, layer: int | None) -> tuple[int, Array | None, Kind, int | None]:
+    layer = check_process(sgd).check_layer(layer)
+    rows, kind = sgd.check_matrix(matrix, layer)
+    return sgd.check_step(step), rows, kind, layer

@@ -28,11 +28,13 @@ from sgdvar.moments import (
     second_moments,
 )
 from sgdvar.polynomial import BatchPolynomial
-from sgdvar.process import SGD
+from sgdvar.problems import LinearRegression
+from sgdvar.process import SGD, check_process
 from sgdvar.scalars import Array, Kind, join_kinds
 
 __all__ = [
     "SecondMoments",
+    "check_linear_regression",
     "expected_loss",
     "full_gradient_variance",
     "gradient_second_moment",
@@ -41,6 +43,21 @@ __all__ = [
     "mean_weights",
     "weight_covariance",
 ]
+
+
+def check_linear_regression(sgd: object) -> SGD:
+    """``sgd`` as an SGD on a linear regression.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    process = check_process(sgd)
+    if not isinstance(process.problem, LinearRegression):
+        raise TypeError(
+            f"sgd must be linear regression, got {type(process.problem).__name__}; write a network of one layer as "
+            "LinearRegression(data)"
+        )
+    return process
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,7 +253,8 @@ def _constants(recursion: SecondMoments, values: Array, denominator: Any) -> Arr
     result = np.empty(recursion.sgd.start.size, dtype=object)
     for index, value in enumerate(values):
         result[index] = _polynomial(recursion, [value], denominator, centred=False)
-    return result.reshape(recursion.sgd.problem.weight_shape)
+    shaped: Array = recursion.sgd.shaped(result)
+    return shaped
 
 
 def mean_weights(sgd: SGD, step: int) -> Array:

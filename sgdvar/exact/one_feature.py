@@ -9,8 +9,9 @@ import numpy as np
 
 from sgdvar.arithmetic import arithmetic_for
 from sgdvar.errors import NotExactError
+from sgdvar.exact.linear_regression import check_linear_regression
 from sgdvar.moments import gradient_moments
-from sgdvar.process import SGD, check_process
+from sgdvar.process import SGD
 
 __all__ = ["gradient_variance_in_time"]
 
@@ -38,7 +39,8 @@ def gradient_variance_in_time(
         A SymPy expression; ``.subs(...).doit()`` evaluates it.
 
     Raises:
-        TypeError: ``step`` or ``batch_size`` is neither an integer nor a SymPy expression with symbols.
+        TypeError: ``sgd`` is no linear regression, or ``step`` or ``batch_size`` neither an integer nor a SymPy
+            expression with symbols.
         ValueError: More than one feature or output, a step-size sequence, an unknown form, or an integer that is no
             step or no batch size of the design.
         NotExactError: Floats in the problem.
@@ -59,7 +61,7 @@ def gradient_variance_in_time(
 
     if form not in ("sum", "piecewise"):
         raise ValueError(f'form must be "sum" or "piecewise", got {form!r}')
-    if check_process(sgd).start.size != 1:
+    if check_linear_regression(sgd).start.size != 1:
         raise ValueError(
             f"the closed form in t needs one feature and one output, got weights of shape {sgd.start.shape}"
         )

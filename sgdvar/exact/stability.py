@@ -8,8 +8,9 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from sgdvar.arithmetic import FloatArithmetic
+from sgdvar.exact.linear_regression import check_linear_regression
 from sgdvar.moments import gradient_moments
-from sgdvar.process import SGD, check_process
+from sgdvar.process import SGD
 from sgdvar.scalars import Array
 
 __all__ = ["stable_step_size"]
@@ -30,14 +31,14 @@ def stable_step_size(sgd: SGD, batch_size: int) -> float:
     outside of it never move.
 
     Args:
-        sgd: The process; its start and step size do not matter.
+        sgd: Linear regression; its start and step size do not matter.
         batch_size: b.
 
     Returns:
         :math:`\alpha_{\max}(b)` in float64 (numerical, not exact); infinity where the Hessian is 0.
 
     Raises:
-        TypeError: ``batch_size`` is not an integer, or the problem holds symbols.
+        TypeError: ``sgd`` is no linear regression, ``batch_size`` is not an integer, or the problem holds symbols.
         ValueError: ``batch_size`` is outside the design's range.
         OverflowError: Numbers so large or small that their fourth powers are no floats.
 
@@ -50,7 +51,7 @@ def stable_step_size(sgd: SGD, batch_size: int) -> float:
         >>> round(sv.stable_step_size(sgd, 1), 12)  # E (1 - a x^2)^2 = 1 - 2 a + 3 a^2 < 1
         0.666666666667
     """
-    factor = float(check_process(sgd).design.variance_factor(batch_size))
+    factor = float(check_linear_regression(sgd).design.variance_factor(batch_size))
     data = sgd.problem.data
     if data.kind == "symbolic" or sgd.problem.kind == "symbolic":
         raise TypeError("stable_step_size needs numbers, got symbols; substitute values for them")

@@ -13,6 +13,7 @@ import sgdvar
 ROOMS = [
     "errors",
     "scalars",
+    "expressions",
     "sampling",
     "polynomial",
     "data",

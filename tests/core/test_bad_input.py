@@ -22,6 +22,9 @@ SGD = sv.SGD(PROBLEM, [0, 0], F(1, 2))
 V = sv.gradient_variance(SGD, step=1)
 SCALAR = sv.SGD(sv.LinearRegression(sv.Dataset([[1], [2], [4]], [1, 0, 3])), [1], F(1, 7))
 POPULATION = sv.GaussianPopulation(teacher=[1, 2])
+NETWORK = sv.DeepLinearNetwork(DATA)
+LAYERS = [[1, 0], [0, 1]], [[1, 2]]
+DEEP = sv.SGD(NETWORK, LAYERS, F(1, 4))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +140,7 @@ POPULATION = sv.GaussianPopulation(teacher=[1, 2])
         (
             lambda: sv.expected_loss(SGD, 1, data=X),
             TypeError,
-            "data must be a Dataset or a GaussianPopulation, got list",
+            "data must be a Dataset, a GaussianPopulation or a DiscretePopulation, got list; write Dataset(X, y)",
         ),
         (
             lambda: sv.expected_loss(SGD, 1, data=sv.Dataset([[1]], [1])),
@@ -190,7 +193,7 @@ POPULATION = sv.GaussianPopulation(teacher=[1, 2])
         (lambda: sv.mean_weights(None, 1), TypeError, "sgd must be an SGD, got NoneType"),
         (lambda: sv.stable_step_size(PROBLEM, 1), TypeError, "sgd must be an SGD"),
         (lambda: sv.enumerate_gradient_variance(PROBLEM, 1, 1), TypeError, "sgd must be an SGD"),
-        (lambda: sv.enumerate_expected_loss(SGD, 1, 1, data=X), TypeError, "data must be a Dataset or a Gaussian"),
+        (lambda: sv.enumerate_expected_loss(SGD, 1, 1, data=X), TypeError, "data must be a Dataset, a Gaussian"),
         (lambda: sv.verify(PROBLEM, [0], [1]), TypeError, "sgd must be an SGD"),
         *(
             (lambda estimate=estimate: estimate(PROBLEM, 0, [1]), TypeError, "sgd must be an SGD")
@@ -216,6 +219,159 @@ POPULATION = sv.GaussianPopulation(teacher=[1, 2])
             TypeError,
             "stable_step_size needs numbers, got symbols",
         ),
+        *(
+            (lambda probabilities=probabilities: sv.DiscretePopulation(X, Y, probabilities), error, message)
+            for probabilities, error, message in (
+                ([F(1, 2), F(1, 4), F(1, 8)], ValueError, "probabilities must sum to one, got 7/8"),
+                ([0.5, 0.25, 0.2499], ValueError, "probabilities must sum to one, got 0.9999"),
+                ([1, 1, 1], ValueError, "probabilities must sum to one, got 3"),
+                ([sp.Symbol("r")] * 3, ValueError, "probabilities must sum to one, got 3*r"),
+                ([F(1, 2), F(3, 4), F(-1, 4)], ValueError, "probabilities must be positive, got -1/4 at index 2"),
+                ([0.5, -0.25, 0.75], ValueError, "probabilities must be positive, got -0.25 at index 1"),
+                ([F(1, 2), F(1, 2), 0], ValueError, "must be positive, got 0 at index 2; leave that atom out"),
+                ([0.5, 0.5, 0.0], ValueError, "must be positive, got 0.0 at index 2; leave that atom out"),
+                (
+                    [-sp.Symbol("r", positive=True), 1, sp.Symbol("r", positive=True)],
+                    ValueError,
+                    "probabilities must be positive, got -r at index 0",
+                ),
+                (
+                    [F(1, 2), F(1, 2)],
+                    ValueError,
+                    "probabilities must have shape (k,) with k = 3, the number of atoms, got (2,)",
+                ),
+                ([[F(1, 3)]] * 3, ValueError, "the number of atoms, got (3, 1)"),
+                (1, ValueError, "the number of atoms, got ()"),
+                ([], ValueError, "probabilities must not be empty, got shape (0,)"),
+                ([float("nan"), 0.5, 0.5], ValueError, "probabilities must be finite, got nan"),
+                ([0.5, F(1, 4), F(1, 4)], sv.NotExactError, "the entries of probabilities must be all exact or all"),
+                (None, TypeError, "probabilities must hold ints, Fractions, SymPy numbers or symbols, or floats"),
+                ([True, False, False], TypeError, "probabilities must hold numbers, got the bool True"),
+            )
+        ),
+        (
+            lambda: sv.DiscretePopulation([[F(1, 2)]], [1], [1.0]),
+            sv.NotExactError,
+            "X, y and probabilities must be all exact or all floats, got floats mixed with Fractions",
+        ),
+        (
+            lambda: sv.DiscretePopulation([[0.5], [1.0]], [1, 0], [F(1, 2)] * 2),
+            sv.NotExactError,
+            "X, y and probabilities must be all exact or all floats",
+        ),
+        (lambda: sv.DiscretePopulation([1, 2], [1, 2], [F(1, 2)] * 2), ValueError, "X must have shape (k, p), got"),
+        (
+            lambda: sv.DiscretePopulation([[1], [2]], [[[1]]] * 2, [F(1, 2)] * 2),
+            ValueError,
+            "y must have shape (k,) or (k, q), got shape (2, 1, 1)",
+        ),
+        (lambda: sv.DiscretePopulation(X, [1, 2], [F(1, 3)] * 3), ValueError, "the same number of examples, got 3 and"),
+        *(
+            (lambda start=start: sv.SGD(NETWORK, start, F(1, 4)), error, message)
+            for start, error, message in (
+                ([], ValueError, "start must hold at least one layer, got an empty list; write [W_1, ..., W_L]"),
+                (5, TypeError, "start must be the list of layers [W_1, ..., W_L], got int"),
+                (None, TypeError, "start must be the list of layers [W_1, ..., W_L], got NoneType"),
+                ("W1", TypeError, "start must be the list of layers [W_1, ..., W_L], got str"),
+                (
+                    [[[1, 0], [0, 1], [1, 1]], [[1, 2]]],
+                    ValueError,
+                    "start must hold layers that chain, got 3 outputs of layer 1 (shape (3, 2)) "
+                    "and 2 inputs of layer 2 (shape (1, 2))",
+                ),
+                (
+                    [[[1, 0]], [[1], [2]], [[1, 1, 1]]],
+                    ValueError,
+                    "got 2 outputs of layer 2 (shape (2, 1)) and 3 inputs of layer 3 (shape (1, 3))",
+                ),
+                (
+                    [[[1, 0, 2]], [[1]]],
+                    ValueError,
+                    "start must begin with a layer of 2 inputs, as the data has, got shape (1, 3) for layer 1",
+                ),
+                (
+                    [[[1, 0]], [[1], [2]]],
+                    ValueError,
+                    "start must end with a layer of 1 outputs, as the data has, got shape (2, 1) for layer 2",
+                ),
+                (
+                    [[1, 0], [[1]]],
+                    ValueError,
+                    "start must hold matrices of shape (outputs, inputs), got shape (2,) for layer 1; a layer with one "
+                    "output is [[...]]",
+                ),
+                ([[[1, 0]], [1]], ValueError, "got shape (1,) for layer 2; a layer with one output is [[...]]"),
+                ([[[[1, 0]]]], ValueError, "got shape (1, 1, 2) for layer 1"),
+                ([[[1, 0], [0]], [[1, 2]]], ValueError, "start, layer 1 must be rectangular"),
+                ([[[1, 0]], [[]]], ValueError, "start, layer 2 must not be empty, got shape (1, 0)"),
+                ([[[1, 0]], [["a"]]], TypeError, "start, layer 2 must hold ints, Fractions"),
+                ([[[1.0, float("inf")]], [[1]]], ValueError, "start, layer 1 must be finite, got inf"),
+                ([[[0.5, 0]], [[F(1, 2)]]], sv.NotExactError, "the layers of start must be all exact or all floats"),
+                ([[[0.5, 0]], [[1]]], sv.NotExactError, "data, start and step_size must be all exact or all floats"),
+            )
+        ),
+        (
+            lambda: sv.SGD(sv.DeepLinearNetwork(sv.Dataset([[F(1, 2), 1]], [1])), [[[0.5, 0.5]]], 1),
+            sv.NotExactError,
+            "write 0.1 as Fraction(1, 10), or convert floats on purpose with sgdvar.rationalize",
+        ),
+        (
+            lambda: sv.SGD(sv.DeepLinearNetwork(sv.GaussianPopulation([[1, 2, 3], [0, 1, 0]])), LAYERS, 1),
+            ValueError,
+            "start must begin with a layer of 3 inputs, as the data has, got shape (2, 2) for layer 1",
+        ),
+        (
+            lambda: sv.SGD(sv.DeepLinearNetwork(sv.GaussianPopulation([[1, 2], [0, 1]])), LAYERS, 1),
+            ValueError,
+            "start must end with a layer of 2 outputs, as the data has, got shape (1, 2) for layer 2",
+        ),
+        (
+            lambda: sv.GaussianPopulation(teacher=[[[1]]]),
+            ValueError,
+            "teacher must have shape (p,) or (q, p), got shape (1, 1, 1)",
+        ),
+        (lambda: sv.DeepLinearNetwork(X), TypeError, "data must be a Dataset, a GaussianPopulation or a Discrete"),
+        (lambda: sv.DeepLinearNetwork(DATA, weight_decay=-1), ValueError, "weight_decay must be at least 0, got -1"),
+        (lambda: sv.DeepLinearNetwork(FLOATS, weight_decay=F(1, 2)), sv.NotExactError, "data and weight_decay"),
+        (lambda: sv.SGD(NETWORK, LAYERS, 1, sv.IID()), ValueError, "are WithReplacement()"),
+        (lambda: sv.gradient_variance(DEEP, step=-1), ValueError, "step must be at least 0, got -1"),
+        (lambda: sv.gradient_variance(DEEP, step=1.5), TypeError, "step must be an integer, got 1.5 of type float"),
+        (lambda: sv.mean_weights(DEEP, step=-1), ValueError, "step must be at least 0, got -1"),
+        (lambda: sv.expected_loss(DEEP, step=True), TypeError, "step must be an integer, got True of type bool"),
+        (lambda: sv.gradient_variance(DEEP, 1, layer=3), ValueError, "layer must be None or from 1 to 2, got 3"),
+        (lambda: sv.gradient_variance(DEEP, 1, layer=0), ValueError, "layer must be at least 1, got 0"),
+        (lambda: sv.gradient_variance(DEEP, 1, layer="W1"), TypeError, "layer must be an integer, got 'W1'"),
+        (
+            lambda: sv.gradient_variance(DEEP, 1, matrix=[1, 2, 3]),
+            ValueError,
+            "matrix must have shape (m, d) with d = 6, the number of weights, got (3,)",
+        ),
+        (
+            lambda: sv.gradient_variance(DEEP, 1, matrix=[[1, 2, 3, 4, 5, 6]], layer=1),
+            ValueError,
+            "matrix must have shape (m, d) with d = 4, the number of weights of layer 1, got (1, 6)",
+        ),
+        (
+            lambda: sv.gradient_second_moment(DEEP, 1, matrix=[1, 2, 3, 4], layer=2),
+            ValueError,
+            "matrix must have shape (m, d) with d = 2, the number of weights of layer 2, got (4,)",
+        ),
+        (
+            lambda: sv.full_gradient_variance(DEEP, 1, matrix=[0.5] * 6),
+            sv.NotExactError,
+            "matrix and the rest of the problem must be all exact or all floats",
+        ),
+        (
+            lambda: sv.stable_step_size(DEEP, 1),
+            TypeError,
+            "sgd must be linear regression, got DeepLinearNetwork; write a network of one layer as LinearRegression",
+        ),
+        (
+            lambda: sv.gradient_variance_in_time(DEEP, 1, 1),
+            TypeError,
+            "sgd must be linear regression, got DeepLinearNetwork",
+        ),
+        (lambda: sv.gradient_variance_in_time(PROBLEM, 1, 1), TypeError, "sgd must be an SGD, got LinearRegression"),
     ],
 )
 def test_the_error_names_the_argument_and_the_remedy(
