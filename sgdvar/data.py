@@ -177,7 +177,7 @@ class DiscretePopulation:
     Attributes:
         X: Inputs of the atoms, shape (k, p), read-only.
         y: Targets, shape (k,) or (k, q), read-only.
-        probabilities: :math:`\pi`, shape (k,), positive, with sum 1 (exactly, or up to rounding for floats).
+        probabilities: :math:`\pi`, shape (k,), positive, with sum 1; floats may miss it by 1e-9, and are divided by it.
         kind: "integer", "rational", "symbolic" or "float".
 
     Raises:
@@ -209,9 +209,10 @@ class DiscretePopulation:
             if entry.is_nonpositive if own_kind == "symbolic" else entry <= 0:
                 raise ValueError(f"probabilities must be positive, got {entry} at index {index}; leave that atom out")
         total = sum(probabilities.tolist())
-        is_one = math.isclose(total, 1, rel_tol=1e-9) if own_kind == "float" else total == 1
-        if not is_one:
+        if not (math.isclose(total, 1, rel_tol=1e-9) if own_kind == "float" else total == 1):
             raise ValueError(f"probabilities must sum to one, got {total}")
+        if own_kind == "float":
+            probabilities = parse_array(probabilities / total, "probabilities")[0]
         object.__setattr__(self, "X", X)
         object.__setattr__(self, "y", y)
         object.__setattr__(self, "probabilities", probabilities)

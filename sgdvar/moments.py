@@ -220,8 +220,7 @@ def _counts(data: Atoms, arithmetic: Arithmetic) -> _Counts:
         return _Counts(None, data.size)
     if isinstance(arithmetic, RationalArithmetic):
         return _Counts(*common_denominator(data.probabilities))  # they sum to one
-    each, _ = arithmetic.numerators(data.probabilities)
-    return _Counts(each, float(each.sum()) if isinstance(arithmetic, FloatArithmetic) else 1)
+    return _Counts(arithmetic.numerators(data.probabilities)[0], 1)
 
 
 # --- finitely many examples, exact ------------------------------------------------------------------------------------

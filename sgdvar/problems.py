@@ -135,7 +135,7 @@ class DeepLinearNetwork:
             ValueError: No layer, layers that do not chain, or that do not fit the data; non-finite numbers.
             NotExactError: Floats mixed with Fractions or symbols.
         """
-        if isinstance(start, str | bytes) or not hasattr(start, "__len__"):
+        if not isinstance(start, list | tuple) and getattr(start, "ndim", 0) == 0:
             raise TypeError(f"start must be the list of layers [W_1, ..., W_L], got {type(start).__name__}")
         if len(start) == 0:
             raise ValueError("start must hold at least one layer, got an empty list; write [W_1, ..., W_L]")
