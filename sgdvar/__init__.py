@@ -21,6 +21,7 @@ _HOME = {
     "exact": [
         "expected_loss",
         "full_gradient_variance",
+        "gradient_fourth_moment",
         "gradient_second_moment",
         "gradient_variance",
         "gradient_variance_in_time",

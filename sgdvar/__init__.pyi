@@ -37,6 +37,7 @@ from sgdvar.errors import (
 from sgdvar.exact import (
     expected_loss as expected_loss,
     full_gradient_variance as full_gradient_variance,
+    gradient_fourth_moment as gradient_fourth_moment,
     gradient_second_moment as gradient_second_moment,
     gradient_variance as gradient_variance,
     gradient_variance_in_time as gradient_variance_in_time,

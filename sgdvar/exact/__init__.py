@@ -9,6 +9,7 @@ from sgdvar.exact import deep_linear, linear_regression
 from sgdvar.exact.one_feature import gradient_variance_in_time
 from sgdvar.exact.stability import stable_step_size
 from sgdvar.polynomial import BatchPolynomial
+from sgdvar.problems import DeepLinearNetwork
 from sgdvar.process import SGD, check_process
 from sgdvar.scalars import Array, Kind, check_count
 
@@ -17,6 +18,7 @@ _BUDGET = 3e10  # products of coefficients: some ten minutes
 __all__ = [
     "expected_loss",
     "full_gradient_variance",
+    "gradient_fourth_moment",
     "gradient_second_moment",
     "gradient_variance",
     "gradient_variance_in_time",
@@ -172,6 +174,45 @@ def gradient_second_moment(
     if sgd.is_network:
         return deep_linear.gradient_second_moment(sgd, step, rows, kind, layer, budget)
     return linear_regression.gradient_second_moment(sgd, step, rows, kind)
+
+
+def gradient_fourth_moment(
+    sgd: SGD, step: int, *, matrix: Any = None, layer: int | None = None, budget: float = _BUDGET
+) -> BatchPolynomial:
+    r"""The exact fourth central moment of the mini-batch gradient, as a polynomial in 1/b.
+
+    .. math:: \mu_t(b) = E[\lVert A (g_t - E g_t) \rVert^4 \mid w_0]
+
+    It decides how far a sample variance from N independent runs can be trusted: the squared standard error of that is
+    :math:`(\mu_t - V_t^2) / N` up to a term of order :math:`1/N^2`.
+
+    Args:
+        sgd: The process: a deep linear network, or linear regression as a network of one layer.
+        step: t >= 0.
+        matrix: A, as for ``gradient_variance``.
+        layer: As for ``gradient_variance``.
+        budget: As for ``gradient_variance``; the limit on linear regression, too.
+
+    Returns:
+        Exact.
+
+    Raises:
+        TypeError: As for ``gradient_variance``.
+        ValueError: As for ``gradient_variance``.
+        NotExactError: Floats.
+        BudgetExceededError: As for ``gradient_variance``.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> sgd = sv.SGD(sv.LinearRegression(sv.GaussianPopulation(teacher=[0])), start=[1], step_size=1)
+        >>> print(sv.gradient_variance(sgd, step=0))
+        2 c, where c = 1/b, b >= 1
+        >>> print(sv.gradient_fourth_moment(sgd, step=0))
+        12 c^2 + 48 c^3, where c = 1/b, b >= 1
+    """
+    step, rows, kind, layer = _checked(sgd, step, matrix, layer)
+    network = sgd if sgd.is_network else _as_network(sgd)
+    return deep_linear.gradient_fourth_moment(network, step, rows, kind, layer, budget)
 
 
 def expected_loss(sgd: SGD, step: int, *, data: Data | None = None, budget: float = _BUDGET) -> BatchPolynomial:
@@ -351,6 +392,12 @@ def variance_degree_bound(depth: int, step: int) -> int:
     """
     depth, step = check_count(depth, "depth", least=1), check_count(step, "step")
     return sum(2 * (2 * depth - 1) ** k - 1 for k in range(step + 1))
+
+
+def _as_network(sgd: SGD) -> SGD:
+    """Linear regression as a network of one layer."""
+    problem = DeepLinearNetwork(sgd.problem.data, sgd.problem.weight_decay)
+    return SGD(problem, sgd.layers, sgd.step_size, sgd.sampling)
 
 
 def _checked(sgd: SGD, step: int, matrix: Any, layer: int | None) -> tuple[int, Array | None, Kind, int | None]:

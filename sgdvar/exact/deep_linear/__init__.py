@@ -65,9 +65,8 @@ def expected_loss(sgd: SGD, step: int, data: Data, budget: float) -> BatchPolyno
 
 def mean_gradient(sgd: SGD, step: int, budget: float) -> Any:
     """E g_t."""
-    law = _law(sgd, step, sgd.kind, 2 * len(sgd.layers) - 1, budget)
-    every = range(len(sgd.layers))
-    return sgd.shaped(_polynomials(law, law.expectations(lambda network: network.full_gradient(every))))
+    law, every = _law(sgd, step, sgd.kind, _gradient_degree(sgd, 1), budget), _chosen(sgd, None)
+    return sgd.shaped(_polynomials(law, law.expectations(lambda network: network.gradient(every))))
 
 
 def mean_weights(sgd: SGD, step: int, budget: float) -> Any:
@@ -87,6 +86,26 @@ def weight_covariance(sgd: SGD, step: int, budget: float) -> Array:
     return result
 
 
+def gradient_fourth_moment(
+    sgd: SGD, step: int, rows: Array | None, kind: Kind, layer: int | None, budget: float
+) -> BatchPolynomial:
+    """E ||A (g_t - E g_t)||^4."""
+    law = _law(sgd, step, kind, 2 * _gradient_degree(sgd, 2), budget, () if rows is None else (rows,), in_batch=4)
+    assert isinstance(law, Propagation)
+    chosen = _chosen(sgd, layer)
+    means = law.expectations(lambda network: network.gradient(chosen)).tolist()
+
+    def question(network: Network, statistic: Array) -> list[Element]:
+        ring = network.ring
+        gradient = network.gradient(chosen, statistic)
+        deviations = [g - ring.element(mean) for g, mean in zip(gradient, means, strict=True)]
+        if rows is not None:
+            deviations = [dot(deviations, map(ring.element, row)) for row in rows.tolist()]
+        return [dot(deviations, deviations) ** 2]
+
+    return law.polynomial(law.batch_expectations(question)[0])
+
+
 def _squares(
     sgd: SGD,
     step: int,
@@ -99,13 +118,12 @@ def _squares(
     centred: bool,
 ) -> BatchPolynomial:
     """The second moment of A times the gradient of a batch, or the full one; centred, its variance."""
-    degree = 2 * (2 * len(sgd.layers) - 1)
-    law = _law(sgd, step, kind, degree, budget, () if rows is None else (rows,))
-    chosen = range(len(sgd.layers)) if layer is None else range(layer - 1, layer)
+    law = _law(sgd, step, kind, _gradient_degree(sgd, 2), budget, () if rows is None else (rows,))
+    chosen = _chosen(sgd, layer)
 
     def question(network: Network) -> list[Element]:
         square = network.second_moment(chosen, rows, with_batch=with_batch)
-        return [square, *network.full_gradient(chosen)] if centred else [square]
+        return [square, *network.gradient(chosen)] if centred else [square]
 
     square, *means = law.expectations(question)
     if rows is not None and centred:
@@ -113,10 +131,29 @@ def _squares(
     return law.polynomial(square - dot(means, means) if centred else square)
 
 
+def _chosen(sgd: SGD, layer: int | None) -> range:
+    """The layers whose gradient is meant, counted from 0."""
+    return range(len(sgd.layers)) if layer is None else range(layer - 1, layer)
+
+
+def _gradient_degree(sgd: SGD, power: int) -> int:
+    """The degree in the weights of a power of the gradient."""
+    return power * (2 * len(sgd.layers) - 1)
+
+
 def _law(
-    sgd: SGD, step: int, kind: Kind, degree: int, budget: float, others: Sequence[Array] = ()
+    sgd: SGD, step: int, kind: Kind, degree: int, budget: float, others: Sequence[Array] = (), *, in_batch: int = 0
 ) -> Propagation | Branching:
     """The law of the weights, computed in the cheaper of two ways for polynomials of this degree.
+
+    Args:
+        sgd: The process.
+        step: t.
+        kind: The numbers of the results.
+        degree: The degree in the last weights of what is asked.
+        budget: The most products of coefficients.
+        others: Other arrays of numbers in the question.
+        in_batch: The degree in the statistic of one more batch, if that is asked for, too.
 
     Raises:
         NotExactError: Floats.
@@ -127,8 +164,8 @@ def _law(
             f"numbers must be exact for the moments of a network, got floats in {sgd} or in what is asked of it; write "
             "0.1 as Fraction(1, 10), or convert floats on purpose with sgdvar.rationalize"
         )
-    check_budget(sgd, step, degree, budget)
-    if kind != "symbolic" and prefers_branching(sgd, step, degree):
+    check_budget(sgd, step, degree, budget, in_batch=in_batch)
+    if kind != "symbolic" and not in_batch and prefers_branching(sgd, step, degree):
         return Branching(sgd, step)
     return Propagation(sgd, step, Expressions.of([*sgd.numbers(), *others]).symbols if kind == "symbolic" else ())
 

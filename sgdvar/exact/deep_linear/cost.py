@@ -11,6 +11,7 @@ from sgdvar.process import SGD
 
 __all__ = ["Cost", "branching_cost", "check_budget", "prefers_branching", "propagation_cost"]
 
+_MOST_EXAMPLES = 30  # to run through all sequences of batches of
 _PRODUCTS_PER_MONOMIAL = 1000  # what time allows is held to be 1000 times what memory allows
 
 
@@ -24,17 +25,24 @@ class Cost:
     """
 
     monomials: int
-    products: int
+    products: float
 
 
-def check_budget(sgd: SGD, step: int, degree: int, budget: float) -> None:
+def check_budget(sgd: SGD, step: int, degree: int, budget: float, *, in_batch: int = 0) -> None:
     """Checks that the cheapest way to average a polynomial of the weights is within the budget.
+
+    Args:
+        sgd: The process.
+        step: t.
+        degree: The polynomial's degree in the weights.
+        budget: The most products of coefficients.
+        in_batch: Its degree in the residual statistic of one more batch; 0 for none.
 
     Raises:
         BudgetExceededError: It is not; the message says what would be.
     """
-    is_branching = prefers_branching(sgd, step, degree)
-    cost = branching_cost(sgd, step) if is_branching else propagation_cost(sgd, step, degree)
+    is_branching = not in_batch and prefers_branching(sgd, step, degree)
+    cost = branching_cost(sgd, step) if is_branching else propagation_cost(sgd, step, degree, in_batch=in_batch)
     most = budget / _PRODUCTS_PER_MONOMIAL
     if cost.products <= budget and cost.monomials <= most:
         return
@@ -42,7 +50,7 @@ def check_budget(sgd: SGD, step: int, degree: int, budget: float) -> None:
         what, needed, limit = "products of coefficients", cost.products, budget
     else:
         what, needed, limit = "monomials", cost.monomials, most
-    fits = [t for t in range(step) if propagation_cost(sgd, t, degree).products <= budget]
+    fits = [t for t in range(step) if propagation_cost(sgd, t, degree, in_batch=in_batch).products <= budget]
     raise BudgetExceededError(
         f"an exact expectation must need at most {_rounded(limit)} {what}, got {_rounded(needed)} for step {step} of "
         f"{sgd}; step {max(fits, default=0)} would fit, and so may fewer inputs or outputs; raise budget= to "
@@ -61,20 +69,24 @@ def prefers_branching(sgd: SGD, step: int, degree: int) -> bool:
     return branching_cost(sgd, step).products < propagation_cost(sgd, step, degree).products
 
 
-def propagation_cost(sgd: SGD, step: int, degree: int) -> Cost:
+def propagation_cost(sgd: SGD, step: int, degree: int, *, in_batch: int = 0) -> Cost:
     """The cost of averaging a polynomial of this degree of the weights after some steps, batch by batch.
 
-    Before batch s is averaged out the polynomial has degree ``degree`` (2L - 1)^(t-1-s) in it, and at most (L - 1)^k
-    times as much in the k-th batch before it.
+    ``in_batch`` is its degree in one more batch. Before batch s is averaged out the polynomial has degree ``degree``
+    (2L - 1)^(t-1-s) in it, and at most (L - 1)^k times as much in the k-th batch before it.
     """
     depth, outputs, inputs = len(sgd.layers), len(sgd.layers[-1]), sgd.problem.data.inputs
     size, growth = outputs * inputs, max(1, depth - 1)
     is_gaussian = isinstance(sgd.problem.data, GaussianPopulation)
     monomials = products = 0
     orders = 2  # powers of u
-    for s in reversed(range(step)):
+    stages = [(s, degree * (2 * depth - 1) ** (step - 1 - s)) for s in range(step)]
+    weights = [own * growth for _, own in stages]  # degrees in the weights before each batch
+    if in_batch:
+        stages, weights, orders = [*stages, (step, in_batch)], [*weights, degree], degree
+    for (s, degree), in_weights in reversed(list(zip(stages, weights, strict=True))):
         inner = range(s)
-        before = [degree * growth ** (s - i) for i in inner]  # degrees in the batches before
+        before = [in_weights * growth ** (s - 1 - i) for i in inner]  # degrees in the batches before
         coefficient = math.prod(_terms(size, n) for n in before) * orders
         monomials = max(monomials, coefficient * _terms(size, degree))
         products += 10 * coefficient * _terms(size, degree)
@@ -90,7 +102,6 @@ def propagation_cost(sgd: SGD, step: int, degree: int) -> Cost:
         for d in range(1, degree + 1):
             horner = math.prod(_terms(size, n + (degree - d) * e) for n, e in zip(before, error, strict=True))
             products += _homogeneous(size, d) * horner * math.prod(_terms(size, e) for e in error) * orders
-        degree *= 2 * depth - 1
     return Cost(monomials, products)
 
 
@@ -98,6 +109,8 @@ def branching_cost(sgd: SGD, step: int) -> Cost:
     """The cost of running through every sequence of batches, of every size, without replacement."""
     n = sgd.problem.data.size
     assert n is not None
+    if n > _MOST_EXAMPLES:
+        return Cost(1, math.inf)
     networks = sum(math.comb(n, b) ** step for b in range(1, n + 1))
     widths = [sgd.layers[0].shape[1], *(len(layer) for layer in sgd.layers)]
     return Cost(1, networks * 20 * (100 + sum(a * b * max(a, b) for a in widths for b in widths)))

@@ -80,12 +80,17 @@ class Network:
             layers.append((layer if kept == 1 else _times(layer, kept)) - change)
         return Network(self.sgd, self.law, self.ring, layers, self.unit)
 
-    def full_gradient(self, chosen: Sequence[int]) -> list[Element]:
-        """The entries of the full gradient in some layers, counted from 0."""
+    def gradient(self, chosen: Sequence[int], statistic: Array | None = None) -> list[Element]:
+        """The entries of the gradient in some layers, counted from 0.
+
+        Args:
+            chosen: The layers.
+            statistic: R of a batch, shape (q, r); the full gradient if omitted.
+        """
         entries: list[Element] = []
         for j in chosen:
             above, below = self._backward[j]
-            gradient = matmul(above.T, self._mean, below.T)
+            gradient = matmul(above.T, self._mean if statistic is None else statistic, below.T)
             if self._decay != 0:
                 gradient = gradient + _times(self.layers[j], self._decay)
             entries += gradient.ravel().tolist()

@@ -58,10 +58,13 @@ class Propagation:
 
     def expectations(self, question: Callable[[Network], Sequence[Element]]) -> Array:
         """The expectations of polynomials of the last weights, as elements of the base ring."""
-        values = list(question(self._network(self.step)))
-        for s in reversed(range(self.step)):
-            values = self._over_batch(s, values)
-        return object_array(values, (len(values),))
+        return self._averaged(question(self._network(self.step, self._ring(self.step))), self.step)
+
+    def batch_expectations(self, question: Callable[[Network, Array], Sequence[Element]]) -> Array:
+        """The same for polynomials of the last weights and of the residual statistic of one more batch."""
+        ring = self._ring(self.step + 1)
+        values = question(self._network(self.step, ring), ring.block(self.step, self._shape))
+        return self._averaged(values, self.step + 1)
 
     def polynomial(self, value: Element) -> BatchPolynomial:
         """An element of the base ring as a polynomial in 1/b."""
@@ -76,13 +79,18 @@ class Propagation:
         """The ring of the weights after s steps."""
         return Ring(self.symbols, (math.prod(self._shape),) * s)
 
-    def _network(self, s: int) -> Network:
-        """The network after s steps."""
-        ring = self._ring(s)
+    def _network(self, s: int, ring: Ring) -> Network:
+        """The network after s steps, in a ring with at least that many blocks."""
         network = Network.at_start(self.sgd, self.law, ring)
         for k, step_size in enumerate(self.sgd.step_sizes(s)):
             network = network.stepped(ring.block(k, self._shape), ring.element(step_size))
         return network
+
+    def _averaged(self, values: Sequence[Element], batches: int) -> Array:
+        """The expectations of elements over all batches."""
+        for s in reversed(range(batches)):
+            values = self._over_batch(s, values)
+        return object_array(list(values), (len(values),))
 
     def _over_batch(self, s: int, values: Sequence[Element]) -> list[Element]:
         """The expectations over batch s, given the batches before it."""
@@ -90,29 +98,17 @@ class Propagation:
         parts = [upper.by_last_block(value) for value in values]
         moments = self._moments(s, max((sum(beta) for part in parts for beta in part), default=0))
         # moments at the start are numbers: there is no E to evaluate at
-        errors = self._network(s).errors.ravel().tolist() if s else []
-        return [self._averaged(part, moments, errors, lower) for part in parts]
-
-    @staticmethod
-    def _averaged(
-        part: dict[Exponents, dict[Exponents, Any]], moments: _Moments, errors: Sequence[Element], ring: Ring
-    ) -> Element:
-        """A polynomial in V, given by its coefficients, with moments for the powers of V."""
-        collected: dict[Exponents, Element] = {}
-        for beta, terms in part.items():
-            coefficient = ring.of(terms)
-            for gamma, moment in moments.get(beta, {}).items():
-                product = coefficient * ring.element(moment)
-                collected[gamma] = collected[gamma] + product if gamma in collected else product
-        return _horner(collected, errors, ring)
+        errors = self._network(s, lower).errors.ravel().tolist() if s else []
+        return [_with_moments(part, moments, errors, lower) for part in parts]
 
     def _moments(self, s: int, degree: int) -> _Moments:
         r"""The moments of V up to a degree: at the fixed start, or as polynomials in the error."""
         size = math.prod(self._shape)
-        scales = _powers(self.base.element(self.sgd.step_sizes(s + 1)[s]), degree)
+        scale = self.sgd.step_sizes(s + 1)[s] if s < self.step else 1  # V is R in a batch that no step is made on
+        scales = _powers(self.base.element(scale), degree)
         if s == 0:
             ring = Ring(self.symbols, (size,))
-            errors = ring.elements(self._network(0).errors)
+            errors = ring.elements(self._network(0, self.base).errors)
             variables = ring.block(0, self._shape)
         else:
             ring = Ring(self.symbols, (size, size))
@@ -126,6 +122,19 @@ class Propagation:
                 by_error = without.by_last_block(without.of(terms)) if s else {(): terms}
                 result[beta] = {gamma: self.base.of(a) * factor for gamma, a in by_error.items()}
         return result
+
+
+def _with_moments(
+    part: dict[Exponents, dict[Exponents, Any]], moments: _Moments, errors: Sequence[Element], ring: Ring
+) -> Element:
+    """A polynomial in V, given by its coefficients, with moments for the powers of V."""
+    collected: dict[Exponents, Element] = {}
+    for beta, terms in part.items():
+        coefficient = ring.of(terms)
+        for gamma, moment in moments.get(beta, {}).items():
+            product = coefficient * ring.element(moment)
+            collected[gamma] = collected[gamma] + product if gamma in collected else product
+    return _horner(collected, errors, ring)
 
 
 def _powers(value: Element, degree: int) -> list[Element]:
