@@ -1,13 +1,18 @@
-"""All benchmarks as one Markdown table: python -m benchmarks [exact|monte_carlo|process]."""
+"""All benchmarks as one Markdown table: python -m benchmarks [exact|deep_linear|monte_carlo|process]."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import exact, monte_carlo, process
+from benchmarks import deep_linear, exact, monte_carlo, process
 from benchmarks.harness import HEADER
 
-SUITES = {"exact": exact.rows, "monte_carlo": monte_carlo.rows, "process": process.rows}
+SUITES = {
+    "exact": exact.rows,
+    "deep_linear": deep_linear.rows,
+    "monte_carlo": monte_carlo.rows,
+    "process": process.rows,
+}
 
 if __name__ == "__main__":
     print(HEADER)

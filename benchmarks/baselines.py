@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from flint import fmpq, fmpq_mat
+from flint import Ordering, fmpq, fmpq_mat, fmpq_mpoly_ctx, fmpq_poly
 
 import sgdvar as sv
+from sgdvar.arithmetic import object_array
 
 Array = npt.NDArray[Any]
 
@@ -94,3 +96,71 @@ def diabetes() -> sv.Dataset:
     from sgdvar.loading import load_diabetes
 
     return load_diabetes()
+
+
+def naive_network_second_moment(
+    lower: Array, upper: Array, teacher: Array, step_size: Fraction, steps: int
+) -> list[fmpq]:
+    """The coefficients in 1/b of E |g_t|^2 for a network of two layers on two N(0, 1) inputs.
+
+    The squared norm of the gradient is expanded in the entries of S = mean x x^T of all batches, and each monomial is
+    replaced by its moment.
+    """
+    context = fmpq_mpoly_ctx.get(tuple(f"s{i}" for i in range(3 * (steps + 1))), Ordering.degrevlex)
+
+    def constants(matrix: Array) -> Array:
+        entries = [context.constant(fmpq(*value.as_integer_ratio())) for value in matrix.ravel().tolist()]
+        return object_array(entries, matrix.shape)
+
+    A, a, target = constants(lower), constants(upper), constants(teacher)
+    alpha = fmpq(step_size.numerator, step_size.denominator)
+    for k in range(steps + 1):
+        s11, s12, s22 = (context.gen(3 * k + i) for i in range(3))
+        residual = (a @ A - target) @ object_array([s11, s12, s12, s22], (2, 2))
+        gradients = a.T @ residual, residual @ A.T
+        if k < steps:
+            A, a = A - gradients[0] * alpha, a - gradients[1] * alpha
+    square = sum(value * value for gradient in gradients for value in gradient.ravel())
+    degree = 2 * 3**steps
+    moments, zero = wishart_moments(degree), fmpq_poly([0])
+    total = zero
+    for powers, value in square.to_dict().items():
+        product = fmpq_poly([value])
+        for k in range(steps + 1):
+            product *= moments.get(tuple(int(p) for p in powers[3 * k : 3 * k + 3]), zero)  # odd ones are 0
+        total += product
+    return list(total.coeffs())
+
+
+def wishart_moments(degree: int) -> dict[tuple[int, ...], fmpq_poly]:
+    """E[s11^i s12^j s22^k] as polynomials in u = 1/b, from the Taylor coefficients of det(I - 2 u T)^(-1/(2u))."""
+    context = fmpq_mpoly_ctx.get(("t11", "t12", "t22", "u"), Ordering.degrevlex)
+    t11, t12, t22, u = context.gens()
+    trace, determinant = t11 + t22, t11 * t22 - t12 * t12 * fmpq(1, 4)
+    parts = [context.constant(1)]
+    for k in range(1, degree + 1):
+        part = trace * (1 + 2 * u * (k - 1)) * parts[k - 1]
+        if k > 1:
+            part -= 4 * u * determinant * (1 + u * (k - 2)) * parts[k - 2]
+        parts.append(part * fmpq(1, k))
+    moments: dict[tuple[int, ...], dict[int, fmpq]] = {}
+    for part in parts:
+        for powers, value in part.to_dict().items():
+            i, j, k, order = (int(p) for p in powers)
+            moments.setdefault((i, j, k), {})[order] = value * math.factorial(i) * math.factorial(j) * math.factorial(k)
+    return {
+        powers: fmpq_poly([orders.get(i, fmpq(0)) for i in range(max(orders) + 1)])
+        for powers, orders in moments.items()
+    }
+
+
+def sympy_stats_network_variance(batch_size: int) -> Any:
+    """Var(g_1) of the noise-free scalar network of two layers for one batch size, by sympy.stats; teacher 0."""
+    import sympy as sp
+    from sympy.stats import Normal, variance
+
+    a, v, w = sp.symbols("a v w")
+    batches = [[Normal(f"x{step}{i}", 0, 1) for i in range(batch_size)] for step in range(2)]
+    first, second = (sum(x**2 for x in batch) / batch_size for batch in batches)
+    v1, w1 = v - a * w * first * v * w, w - a * v * first * v * w
+    return sum(sp.expand(variance(sp.expand(g)).doit()) for g in (w1 * second * v1 * w1, v1 * second * v1 * w1))

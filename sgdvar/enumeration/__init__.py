@@ -6,14 +6,15 @@ to get wrong; what the exact engines compute for all b at once must equal it at 
 
 Without replacement a batch is one of the :math:`\binom nb` subsets, all equally likely. With replacement the
 :math:`n^b` ordered draws of a batch are grouped into their :math:`\binom{n+b-1}{b}` multisets, each with its
-multinomial probability: a batch mean does not depend on the order of its draws.
+multinomial probability: a batch mean does not depend on the order of its draws. Independent draws from a population of
+k atoms are the same with the atoms' own probabilities in place of :math:`1/n`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sgdvar.data import Dataset
+from sgdvar.data import Dataset, DiscretePopulation
 from sgdvar.enumeration.sequences import BatchSequences
 from sgdvar.process import SGD
 from sgdvar.scalars import Array, Scalar
@@ -37,11 +38,12 @@ def enumerate_gradient_variance(
     .. math:: V_t(b) = \operatorname{Var}(A g_t \mid w_0) = E \lVert A g_t - E A g_t \rVert^2
 
     Args:
-        sgd: The process, on a Dataset.
+        sgd: The process, on a Dataset or a DiscretePopulation.
         step: t >= 0.
         batch_size: b.
-        matrix: A, shape (m, d) or (d,), acting on the gradient flattened row by row; None for the identity.
-        layer: None or 1.
+        matrix: A, shape (m, d) or (d,), acting on the gradient flattened row by row, layer after layer; None for the
+            identity.
+        layer: j, from 1, for the gradient in :math:`W_j` alone, on which A then acts; None for all layers.
         budget: The largest number of batch sequences to sum over.
 
     Returns:
@@ -50,7 +52,7 @@ def enumerate_gradient_variance(
     Raises:
         BudgetExceededError: More than ``budget`` sequences; nothing was computed.
         TypeError: An argument of the wrong type.
-        ValueError: A population; a bad step, batch size, matrix or layer.
+        ValueError: A Gaussian population; a bad step, batch size, matrix or layer.
 
     Examples:
         >>> from fractions import Fraction
@@ -59,6 +61,12 @@ def enumerate_gradient_variance(
         >>> sgd = sv.SGD(sv.LinearRegression(data), start=[1], step_size=Fraction(1, 4))
         >>> [sv.enumerate_gradient_variance(sgd, step=1, batch_size=b) for b in (1, 2)]
         [Fraction(59, 16), Fraction(0, 1)]
+
+        Both layers of a network, and the first alone:
+
+        >>> network = sv.SGD(sv.DeepLinearNetwork(data), start=[1, 1], step_size=Fraction(1, 4))
+        >>> [sv.enumerate_gradient_variance(network, step=1, batch_size=1, layer=j) for j in (None, 1)]
+        [Fraction(6, 1), Fraction(3, 1)]
     """
     sequences = BatchSequences.prepared(
         sgd, step, batch_size, last_batch=True, matrix=matrix, layer=layer, budget=budget
@@ -74,11 +82,12 @@ def enumerate_full_gradient_variance(
     .. math:: \operatorname{Var}(A \nabla L(w_t) \mid w_0)
 
     Args:
-        sgd: The process, on a Dataset.
+        sgd: The process, on a Dataset or a DiscretePopulation.
         step: t >= 0.
         batch_size: b.
-        matrix: A, shape (m, d) or (d,), acting on the gradient flattened row by row; None for the identity.
-        layer: None or 1.
+        matrix: A, shape (m, d) or (d,), acting on the gradient flattened row by row, layer after layer; None for the
+            identity.
+        layer: j, from 1, for the gradient in :math:`W_j` alone, on which A then acts; None for all layers.
         budget: The largest number of batch sequences to sum over.
 
     Returns:
@@ -87,7 +96,7 @@ def enumerate_full_gradient_variance(
     Raises:
         BudgetExceededError: More than ``budget`` sequences; nothing was computed.
         TypeError: An argument of the wrong type.
-        ValueError: A population; a bad step, batch size, matrix or layer.
+        ValueError: A Gaussian population; a bad step, batch size, matrix or layer.
 
     Examples:
         >>> from fractions import Fraction
@@ -109,11 +118,12 @@ def enumerate_gradient_second_moment(
     .. math:: E\left( \lVert A g_t \rVert^2 \mid w_0 \right)
 
     Args:
-        sgd: The process, on a Dataset.
+        sgd: The process, on a Dataset or a DiscretePopulation.
         step: t >= 0.
         batch_size: b.
-        matrix: A, shape (m, d) or (d,), acting on the gradient flattened row by row; None for the identity.
-        layer: None or 1.
+        matrix: A, shape (m, d) or (d,), acting on the gradient flattened row by row, layer after layer; None for the
+            identity.
+        layer: j, from 1, for the gradient in :math:`W_j` alone, on which A then acts; None for all layers.
         budget: The largest number of batch sequences to sum over.
 
     Returns:
@@ -122,7 +132,7 @@ def enumerate_gradient_second_moment(
     Raises:
         BudgetExceededError: More than ``budget`` sequences; nothing was computed.
         TypeError: An argument of the wrong type.
-        ValueError: A population; a bad step, batch size, matrix or layer.
+        ValueError: A Gaussian population; a bad step, batch size, matrix or layer.
 
     Examples:
         >>> from fractions import Fraction
@@ -131,6 +141,13 @@ def enumerate_gradient_second_moment(
         >>> sgd = sv.SGD(problem, start=[0, 0], step_size=Fraction(1, 2))
         >>> sv.enumerate_gradient_second_moment(sgd, step=1, batch_size=2)
         Fraction(37, 48)
+
+        A rare atom, drawn once in five:
+
+        >>> rare = sv.DiscretePopulation([[0], [1]], [0, 3], probabilities=[Fraction(4, 5), Fraction(1, 5)])
+        >>> sgd = sv.SGD(sv.LinearRegression(rare), start=[0], step_size=1)
+        >>> sv.enumerate_gradient_second_moment(sgd, step=0, batch_size=1)  # gradients 0 and -3
+        Fraction(9, 5)
     """
     sequences = BatchSequences.prepared(
         sgd, step, batch_size, last_batch=True, matrix=matrix, layer=layer, budget=budget
@@ -139,17 +156,17 @@ def enumerate_gradient_second_moment(
 
 
 def enumerate_expected_loss(
-    sgd: SGD, step: int, batch_size: int, *, data: Dataset | None = None, budget: int = 1_000_000
+    sgd: SGD, step: int, batch_size: int, *, data: Dataset | DiscretePopulation | None = None, budget: int = 1_000_000
 ) -> Scalar:
     r"""The expected loss at the random weights, weight decay included, over every sequence of t batches.
 
     .. math:: E\left( L(w_t) \mid w_0 \right)
 
     Args:
-        sgd: The process, on a Dataset.
+        sgd: The process, on a Dataset or a DiscretePopulation.
         step: t >= 0.
         batch_size: b.
-        data: Measure the loss on these examples; the training examples if omitted.
+        data: Measure the loss on these examples or atoms; those of the process if omitted.
         budget: The largest number of batch sequences to sum over.
 
     Returns:
@@ -158,7 +175,7 @@ def enumerate_expected_loss(
     Raises:
         BudgetExceededError: More than ``budget`` sequences; nothing was computed.
         TypeError: An argument of the wrong type.
-        ValueError: A population; a bad step or batch size; data of another shape.
+        ValueError: A Gaussian population; a bad step or batch size; data of another shape.
 
     Examples:
         >>> from fractions import Fraction
@@ -172,22 +189,23 @@ def enumerate_expected_loss(
     return sequences.scalar(sequences.expectation(sequences.losses))
 
 
-def enumerate_mean_gradient(sgd: SGD, step: int, batch_size: int, *, budget: int = 1_000_000) -> Array:
+def enumerate_mean_gradient(sgd: SGD, step: int, batch_size: int, *, budget: int = 1_000_000) -> Any:
     r"""The mean of the mini-batch gradient :math:`E(g_t \mid w_0)`, over every sequence of t + 1 batches.
 
     Args:
-        sgd: The process, on a Dataset.
+        sgd: The process, on a Dataset or a DiscretePopulation.
         step: t >= 0.
         batch_size: b.
         budget: The largest number of batch sequences to sum over.
 
     Returns:
-        An array of Fractions, expanded SymPy expressions or floats, in the shape of the weights.
+        An array of Fractions, expanded SymPy expressions or floats, in the shape of the weights; for a network one for
+        each layer, in a tuple.
 
     Raises:
         BudgetExceededError: More than ``budget`` sequences; nothing was computed.
         TypeError: An argument of the wrong type.
-        ValueError: A population; a bad step or batch size.
+        ValueError: A Gaussian population; a bad step or batch size.
 
     Examples:
         >>> from fractions import Fraction
@@ -198,25 +216,26 @@ def enumerate_mean_gradient(sgd: SGD, step: int, batch_size: int, *, budget: int
         [Fraction(-1, 3), Fraction(-2, 3)]
     """
     sequences = BatchSequences.prepared(sgd, step, batch_size, last_batch=True, budget=budget)
-    return sequences.array(sequences.expectation(sequences.gradients), sgd.start.shape)
+    return sgd.shaped(sequences.array(sequences.expectation(sequences.gradients)))
 
 
-def enumerate_mean_weights(sgd: SGD, step: int, batch_size: int, *, budget: int = 1_000_000) -> Array:
+def enumerate_mean_weights(sgd: SGD, step: int, batch_size: int, *, budget: int = 1_000_000) -> Any:
     r"""The mean of the weights :math:`E(w_t \mid w_0)`, over every sequence of t batches.
 
     Args:
-        sgd: The process, on a Dataset.
+        sgd: The process, on a Dataset or a DiscretePopulation.
         step: t >= 0.
         batch_size: b.
         budget: The largest number of batch sequences to sum over.
 
     Returns:
-        An array of Fractions, expanded SymPy expressions or floats, in the shape of the weights.
+        An array of Fractions, expanded SymPy expressions or floats, in the shape of the weights; for a network one for
+        each layer, in a tuple.
 
     Raises:
         BudgetExceededError: More than ``budget`` sequences; nothing was computed.
         TypeError: An argument of the wrong type.
-        ValueError: A population; a bad step or batch size.
+        ValueError: A Gaussian population; a bad step or batch size.
 
     Examples:
         >>> from fractions import Fraction
@@ -227,25 +246,26 @@ def enumerate_mean_weights(sgd: SGD, step: int, batch_size: int, *, budget: int 
         [Fraction(1, 6), Fraction(1, 3)]
     """
     sequences = BatchSequences.prepared(sgd, step, batch_size, budget=budget)
-    return sequences.array(sequences.expectation(sequences.flat_weights), sgd.start.shape)
+    return sgd.shaped(sequences.array(sequences.expectation(sequences.weights)))
 
 
 def enumerate_weight_covariance(sgd: SGD, step: int, batch_size: int, *, budget: int = 1_000_000) -> Array:
     r"""The covariance matrix of the weights :math:`\operatorname{Cov}(w_t \mid w_0)`, over every sequence of t batches.
 
     Args:
-        sgd: The process, on a Dataset.
+        sgd: The process, on a Dataset or a DiscretePopulation.
         step: t >= 0.
         batch_size: b.
         budget: The largest number of batch sequences to sum over.
 
     Returns:
-        A (d, d) array of Fractions, expanded SymPy expressions or floats; weights are flattened row by row.
+        A (d, d) array of Fractions, expanded SymPy expressions or floats; weights are flattened row by row, layer
+        after layer.
 
     Raises:
         BudgetExceededError: More than ``budget`` sequences; nothing was computed.
         TypeError: An argument of the wrong type.
-        ValueError: A population; a bad step or batch size.
+        ValueError: A Gaussian population; a bad step or batch size.
 
     Examples:
         >>> from fractions import Fraction
@@ -256,4 +276,4 @@ def enumerate_weight_covariance(sgd: SGD, step: int, batch_size: int, *, budget:
         [[Fraction(1, 72), Fraction(-1, 72)], [Fraction(-1, 72), Fraction(1, 18)]]
     """
     sequences = BatchSequences.prepared(sgd, step, batch_size, budget=budget)
-    return sequences.array(sequences.covariance(sequences.flat_weights), (sgd.start.size, sgd.start.size))
+    return sequences.array(sequences.covariance(sequences.weights)).reshape(sgd.weight_count, sgd.weight_count)

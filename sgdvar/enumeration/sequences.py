@@ -7,39 +7,53 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import reduce
 from itertools import combinations, combinations_with_replacement
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from flint import fmpq
 
-from sgdvar.arithmetic import Arithmetic, RationalArithmetic, arithmetic_for, object_array
-from sgdvar.data import Dataset
+from sgdvar.arithmetic import Arithmetic, FloatArithmetic, RationalArithmetic, arithmetic_for, object_array
+from sgdvar.data import Data, Dataset, DiscretePopulation
 from sgdvar.errors import BudgetExceededError
-from sgdvar.problems import LinearRegression
+from sgdvar.problems import Problem
 from sgdvar.process import SGD, check_process
 from sgdvar.sampling import BatchDesign
-from sgdvar.scalars import Array, Kind, Scalar, check_count, join_kinds
+from sgdvar.scalars import Array, Scalar, check_count, join_kinds
 
 __all__ = ["BatchSequences"]
 
 Outcomes: TypeAlias = Iterator[tuple[Array, Array]]
 """Blocks of outcomes: probabilities (k,), and one outcome in each of k rows."""
 
+Atoms: TypeAlias = Dataset | DiscretePopulation
+
+
+class Examples(NamedTuple):
+    """Inputs, targets, and the probability that one draw gives the example: 1/n, or that of the atom."""
+
+    inputs: Array
+    targets: Array
+    masses: Array
+
 
 @dataclass(frozen=True, eq=False)
 class BatchSequences:
-    """One process at one batch size, in working numbers: FLINT rationals, FLINT polynomials, or floats."""
+    """One process at one batch size, in working numbers: FLINT rationals, FLINT polynomials, or floats.
+
+    Weights and gradients are flat: one row of d numbers, layer after layer.
+    """
 
     arithmetic: Arithmetic
-    problem: LinearRegression
-    inputs: Array
-    targets: Array
-    test_inputs: Array
-    test_targets: Array
+    sgd: SGD
+    problem: Problem
+    train: Examples
+    test: Examples
     start: Array
     step_sizes: list[Array]
+    columns: slice
     rows: Array | None
     batches: Array
     probabilities: Array
@@ -54,42 +68,37 @@ class BatchSequences:
         last_batch: bool = False,
         matrix: Any = None,
         layer: int | None = None,
-        data: Dataset | None = None,
+        data: Atoms | None = None,
         budget: int,
     ) -> BatchSequences:
         """Checks every argument and the budget, then lists the batches."""
-        train = check_process(sgd).problem.data
-        test = sgd.check_data(data)
-        if not isinstance(train, Dataset) or not isinstance(test, Dataset):
-            raise ValueError(
-                f"data must be a finite Dataset, got {test if isinstance(train, Dataset) else train}: a population "
-                "cannot be enumerated"
-            )
+        train = _check_atoms(check_process(sgd).problem.data)
+        test = _check_atoms(sgd.check_data(data))
         t = sgd.check_step(step)
         b = sgd.design.check_batch_size(batch_size)
-        sgd.check_layer(layer)
-        rows, kind = sgd.check_matrix(matrix)
+        number = sgd.check_layer(layer)
+        rows, kind = sgd.check_matrix(matrix, number)
         kind = join_kinds([kind, test.kind], "data and the rest of the problem")
-        _check_budget(sgd.design, b, t + last_batch, check_count(budget, "budget", least=1))
+        _check_budget(sgd.design, len(train.X), b, t + last_batch, check_count(budget, "budget", least=1))
 
-        values = [train.X, train.y, test.X, test.y, sgd.start, sgd.problem.weight_decay, *sgd.step_sizes(t)]
-        arithmetic = arithmetic_for(kind, values if rows is None else [*values, rows])
-        X, y, test_X, test_y, start, decay, *step_sizes = (_working(value, arithmetic) for value in values)
+        numbers = [*sgd.numbers(), *test.numbers()]
+        arithmetic = arithmetic_for(kind, numbers if rows is None else [*numbers, rows])
         problem = copy.copy(sgd.problem)
+        decay = _working(problem.weight_decay, arithmetic)
         object.__setattr__(problem, "weight_decay", decay)  # what the gradients multiply must be working numbers too
-        batches, counts, total = _batches(sgd.design, b)
+        batches, probabilities = _batches(sgd.design, b, _masses(train), arithmetic)
         return cls(
             arithmetic=arithmetic,
+            sgd=sgd,
             problem=problem,
-            inputs=X,
-            targets=y,
-            test_inputs=test_X,
-            test_targets=test_y,
-            start=start,
-            step_sizes=step_sizes,
+            train=_examples(train, arithmetic),
+            test=_examples(test, arithmetic),
+            start=np.concatenate([_working(weights, arithmetic).ravel() for weights in sgd.layers]),
+            step_sizes=[_working(alpha, arithmetic) for alpha in sgd.step_sizes(t)],
+            columns=_columns(sgd, number),
             rows=None if rows is None else _working(rows, arithmetic),
             batches=batches,
-            probabilities=_fractions(counts, total, kind),
+            probabilities=probabilities,
         )
 
     def weights(self) -> Outcomes:
@@ -105,11 +114,6 @@ class BatchSequences:
                 successors = weights - self.step_sizes[level] * self._batch_gradients(weights)
                 pending.append((level + 1, probability * self.probabilities, successors))
 
-    def flat_weights(self) -> Outcomes:
-        """The weights after the last step, flattened row by row."""
-        for probabilities, stack in self.weights():
-            yield probabilities, _flat(stack)
-
     def gradients(self) -> Outcomes:
         r"""The gradients :math:`A g_t` on one more batch."""
         for probability, weights in _each_of(self.weights()):
@@ -117,26 +121,30 @@ class BatchSequences:
 
     def full_gradients(self) -> Outcomes:
         r"""The full gradients :math:`A \nabla L(w_t)`."""
-        everything = np.arange(len(self.inputs))[None]
         for probability, weights in _each_of(self.weights()):
-            yield probability, self._transformed(self._batch_gradients(weights, everything))
+            mean = self.train.masses @ self._example_gradients(weights)
+            yield probability, self._transformed(mean[None])
 
     def losses(self) -> Outcomes:
         """The losses on the test examples."""
+        inputs, targets, masses = self.test
         for probability, weights in _each_of(self.weights()):
-            losses = self.problem.example_losses(weights, self.test_inputs, self.test_targets)
-            penalty = self.problem.weight_decay / 2 * (weights.ravel() ** 2).sum(keepdims=True)
-            yield probability, (losses.sum(keepdims=True) / len(losses) + penalty)[None]
+            losses = self.problem.example_losses(self.sgd.shaped(weights), inputs, targets)
+            penalty = self.problem.weight_decay / 2 * (weights**2).sum(keepdims=True)
+            yield probability, ((masses * losses).sum(keepdims=True) + penalty)[None]
 
-    def _batch_gradients(self, weights: Array, batches: Array | None = None) -> Array:
-        chosen = self.batches if batches is None else batches
-        gradients = self.problem.example_gradients(weights, self.inputs, self.targets)
-        means: Array = gradients[chosen].sum(axis=1) / chosen.shape[1]
+    def _example_gradients(self, weights: Array) -> Array:
+        gradients = self.problem.example_gradients(self.sgd.shaped(weights), self.train.inputs, self.train.targets)
+        layers = gradients if isinstance(gradients, tuple) else (gradients,)
+        return np.hstack([_flat(layer) for layer in layers])
+
+    def _batch_gradients(self, weights: Array) -> Array:
+        means: Array = self._example_gradients(weights)[self.batches].sum(axis=1) / self.batches.shape[1]
         return means
 
     def _transformed(self, gradients: Array) -> Array:
-        flat = _flat(gradients)
-        return flat if self.rows is None else flat @ self.rows.T
+        chosen = gradients[:, self.columns]
+        return chosen if self.rows is None else chosen @ self.rows.T
 
     def expectation(self, outcomes: Callable[[], Outcomes]) -> Array:
         """The mean of the outcomes, one entry for each of their columns."""
@@ -162,20 +170,26 @@ class BatchSequences:
 
     def scalar(self, value: Array) -> Scalar:
         """One working number in an array as a Fraction, a SymPy expression or a float."""
-        return self.array(value, ())[()]
+        return self.array(value).item()
 
-    def array(self, values: Array, shape: tuple[int, ...]) -> Array:
-        """Working numbers as Fractions, SymPy expressions or floats."""
+    def array(self, values: Array) -> Array:
+        """Working numbers, one after the other, as Fractions, SymPy expressions or floats."""
         if isinstance(self.arithmetic, RationalArithmetic):
-            entries = [self.arithmetic.quotient(value.p, value.q) for value in values.ravel().tolist()]
+            entries = [self.arithmetic.quotient(value.p, value.q) for value in values.tolist()]
         else:
-            entries = [self.arithmetic.quotient(value, 1) for value in values.ravel().tolist()]
-        return object_array(entries, shape) if values.dtype == object else np.array(entries).reshape(shape)
+            entries = [self.arithmetic.quotient(value, 1) for value in values.tolist()]
+        return object_array(entries, values.shape) if values.dtype == object else np.array(entries)
 
 
-def _check_budget(design: BatchDesign, batch_size: int, draws: int, budget: int) -> None:
-    n = design.population_size
-    assert n is not None
+def _check_atoms(data: Data) -> Atoms:
+    if not isinstance(data, Atoms):
+        raise ValueError(
+            f"data must be a Dataset or a DiscretePopulation, got {data}: a Gaussian population cannot be enumerated"
+        )
+    return data
+
+
+def _check_budget(design: BatchDesign, n: int, batch_size: int, draws: int, budget: int) -> None:
     single = math.comb(n, batch_size) if design.is_without_replacement else math.comb(n + batch_size - 1, batch_size)
     digits = draws * math.log10(single)
     needed = single**draws if digits < 300 else math.inf
@@ -183,7 +197,7 @@ def _check_budget(design: BatchDesign, batch_size: int, draws: int, budget: int)
         raise BudgetExceededError(
             f"enumeration must sum over at most budget = {budget:,} batch sequences, got {_rounded(digits, needed)} "
             f"({_rounded(math.log10(single), single)} batches in each of {draws} draws); lower step or the number of "
-            "examples, choose another batch_size, or raise budget",
+            f"{'atoms' if design.population_size is None else 'examples'}, choose another batch_size, or raise budget",
             needed=needed,
             limit=budget,
             unit="batch sequences",
@@ -194,24 +208,42 @@ def _rounded(digits: float, count: float) -> str:
     return f"{count:,}" if digits < 15 else f"about 10^{digits:.0f}"
 
 
-def _batches(design: BatchDesign, batch_size: int) -> tuple[Array, list[int], int]:
-    """The batches as rows of indices; in how many orders each can be drawn; and the sum of these numbers."""
-    n = design.population_size
-    assert n is not None
+def _columns(sgd: SGD, layer: int | None) -> slice:
+    """Where the entries of a layer are among all weights."""
+    if layer is None:
+        return slice(None)
+    first = sum(weights.size for weights in sgd.layers[: layer - 1])
+    return slice(first, first + sgd.layers[layer - 1].size)
+
+
+def _masses(data: Atoms) -> Array:
+    """The probability of each example in one draw."""
+    return np.full(data.size, Fraction(1, data.size)) if isinstance(data, Dataset) else data.probabilities
+
+
+def _examples(data: Atoms, arithmetic: Arithmetic) -> Examples:
+    return Examples(*(_working(values, arithmetic) for values in (data.X, data.y, _masses(data))))
+
+
+def _batches(design: BatchDesign, batch_size: int, masses: Array, arithmetic: Arithmetic) -> tuple[Array, Array]:
+    """The batches as rows of indices, and their probabilities: exact, and for floats rounded once at the end."""
+    is_float = isinstance(arithmetic, FloatArithmetic)
     if design.is_without_replacement:
-        batches = list(combinations(range(n), batch_size))
-        return np.array(batches), [1] * len(batches), len(batches)
-    batches = list(combinations_with_replacement(range(n), batch_size))
-    orders = [
-        math.factorial(batch_size) // math.prod(map(math.factorial, Counter(batch).values())) for batch in batches
-    ]
-    return np.array(batches), orders, n**batch_size
+        batches = list(combinations(range(len(masses)), batch_size))
+        probabilities = [fmpq(1, len(batches))] * len(batches)
+    else:
+        batches = list(combinations_with_replacement(range(len(masses)), batch_size))
+        exact = _working(masses, RationalArithmetic() if is_float else arithmetic).tolist()
+        probabilities = [_multinomial(Counter(batch), exact) for batch in batches]
+    if is_float:
+        return np.array(batches), np.array([int(value.p) / int(value.q) for value in probabilities])
+    return np.array(batches), object_array(probabilities, (len(batches),))
 
 
-def _fractions(counts: list[int], total: int, kind: Kind) -> Array:
-    if kind == "float":
-        return np.array([count / total for count in counts])
-    return object_array([fmpq(count, total) for count in counts], (len(counts),))
+def _multinomial(counts: Counter[int], masses: list[Any]) -> Any:
+    """The probability of drawing each example as often as its count says, in any order."""
+    orders = math.factorial(counts.total()) // math.prod(map(math.factorial, counts.values()))
+    return math.prod((masses[index] ** count for index, count in counts.items()), start=fmpq(orders))
 
 
 def _working(value: Any, arithmetic: Arithmetic) -> Array:

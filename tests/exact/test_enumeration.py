@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from fractions import Fraction
 
@@ -11,6 +10,7 @@ import pytest
 import sympy
 
 import sgdvar as sv
+from tests.exact.differentiation import differentiate
 
 QUANTITIES = {
     "gradient variance": (sv.gradient_variance, sv.enumerate_gradient_variance),
@@ -21,6 +21,7 @@ QUANTITIES = {
     "mean weights": (sv.mean_weights, sv.enumerate_mean_weights),
     "weight covariance": (sv.weight_covariance, sv.enumerate_weight_covariance),
 }
+WITH_A_MATRIX = ["gradient variance", "full gradient variance", "gradient second moment"]
 
 
 def two_examples(sampling):
@@ -105,66 +106,14 @@ def test_weight_decay_is_part_of_the_loss_on_any_data():
     assert sv.enumerate_mean_gradient(sgd, 0, 1).tolist() == [2 + 6]
 
 
-def by_differentiation(sgd, step, batch_size, matrix):
-    """Every quantity from the loss alone: SymPy differentiates it, ordered draws are listed one by one."""
-    problem, data = sgd.problem, sgd.problem.data
-    n, d = data.size, sgd.start.size
-    W = sympy.Matrix(*np.atleast_2d(sgd.start).shape, lambda i, j: sympy.Symbol(f"w{i}_{j}"))
-    X, Y = sympy.Matrix(data.X.tolist()), sympy.Matrix(data.y.reshape(n, -1).tolist())
-
-    def loss(batch):
-        residuals = [W * X.row(i).T - Y.row(i).T for i in batch]
-        penalty = sympy.sympify(problem.weight_decay) / 2 * sum(w**2 for w in W)
-        return sum(r.dot(r) for r in residuals) / 2 / len(batch) + penalty
-
-    def gradient(batch):
-        polynomials = [sympy.Poly(sympy.diff(loss(batch), w), *W, domain="QQ") for w in W]
-        return lambda weights: [polynomial(*weights) for polynomial in polynomials]
-
-    without_replacement = sgd.design.is_without_replacement
-    batches = itertools.permutations(range(n), batch_size)
-    batches = list(batches if without_replacement else itertools.product(range(n), repeat=batch_size))
-    gradients = [gradient(batch) for batch in batches]
-    full_gradient, full_loss = gradient(range(n)), sympy.Poly(loss(range(n)), *W, domain="QQ")
-    endings = [[sympy.sympify(value) for value in sgd.start.ravel()]]
-    for alpha in map(sympy.sympify, sgd.step_sizes(step)):
-        endings = [
-            [w - alpha * g for w, g in zip(weights, batch_gradient(weights), strict=True)]
-            for weights in endings
-            for batch_gradient in gradients
-        ]
-    draws = [batch_gradient(weights) for weights in endings for batch_gradient in gradients]
-    transformed = [[sum(a * g for a, g in zip(row, draw, strict=True)) for row in matrix] for draw in draws]
-    full = covariance([full_gradient(weights) for weights in endings])
-    return {
-        "gradient variance": sum(covariance(transformed)[k][k] for k in range(len(matrix))),
-        "full gradient variance": sum(full[k][k] for k in range(d)),
-        "gradient second moment": mean([sum(g * g for g in draw) for draw in draws]),
-        "expected loss": mean([full_loss(*weights) for weights in endings]),
-        "mean gradient": [mean(column) for column in zip(*draws, strict=True)],
-        "mean weights": [mean(column) for column in zip(*endings, strict=True)],
-        "weight covariance": [entry for row in covariance(endings) for entry in row],
-    }
-
-
-def mean(values):
-    return sum(values) / sympy.Integer(len(values))
-
-
-def covariance(rows):
-    centre = [mean(column) for column in zip(*rows, strict=True)]
-    size = range(len(centre))
-    return [[mean([(r[i] - centre[i]) * (r[j] - centre[j]) for r in rows]) for j in size] for i in size]
-
-
 @pytest.mark.parametrize("sampling", [sv.WithReplacement(), sv.WithoutReplacement()], ids=str)
 @pytest.mark.parametrize("q", [None, 2])
 def test_enumeration_equals_trajectories_of_a_loss_that_sympy_differentiates(q, sampling):
     sgd = small_process(3, 2, q, sampling)
     matrix = [[(i * j + i + 1) % 3 - 1 for j in range(sgd.start.size)] for i in range(2)]
-    expected = by_differentiation(sgd, 1, 2, matrix)
+    expected = differentiate(sgd, 1, 2, matrix=matrix)
     for name, (_, enumerate_quantity) in QUANTITIES.items():
-        arguments = {"matrix": matrix} if name == "gradient variance" else {}
+        arguments = {"matrix": matrix} if name in WITH_A_MATRIX else {}
         assert flat(enumerate_quantity(sgd, 1, 2, **arguments)) == expected[name], name
 
 
@@ -239,10 +188,10 @@ def test_many_steps_of_a_single_sequence_are_no_recursion():
 
 def test_a_population_cannot_be_enumerated():
     sgd = sv.SGD(sv.LinearRegression(sv.GaussianPopulation(teacher=[1])), start=[0], step_size=1)
-    with pytest.raises(ValueError, match="a population cannot be enumerated"):
+    with pytest.raises(ValueError, match="a Gaussian population cannot be enumerated"):
         sv.enumerate_gradient_variance(sgd, 1, 1)
     finite = two_examples(sv.WithoutReplacement())
-    with pytest.raises(ValueError, match="a population cannot be enumerated"):
+    with pytest.raises(ValueError, match="a Gaussian population cannot be enumerated"):
         sv.enumerate_expected_loss(finite, 1, 1, data=sv.GaussianPopulation(teacher=[1]))
 
 
@@ -282,7 +231,7 @@ def test_the_engine_equals_enumeration(sampling, step, n, p, q):
 
 
 @pytest.mark.parametrize("sampling", [sv.WithReplacement(), sv.WithoutReplacement()], ids=str)
-@pytest.mark.parametrize("name", ["gradient variance", "full gradient variance", "gradient second moment"])
+@pytest.mark.parametrize("name", WITH_A_MATRIX)
 def test_the_engine_equals_enumeration_for_any_matrix(name, sampling):
     derive, enumerate_quantity = QUANTITIES[name]
     for q, matrix in [(None, [1, -2]), (None, [[0, Fraction(1, 2)], [3, 1], [1, 1]]), (2, [[1, 0, 2, -1]])]:
