@@ -1,9 +1,9 @@
 """A deep linear network on real data: how far the gradient variance is from 1/b.
 
-442 patients, body mass index and a blood value (features 2 and 8), a network of two layers, batches without replacement.
-The variance is an exact polynomial in 1/b, now of degree 6 after one step and 23 after two: at larger step sizes its
-highest powers rule small batches. Writes a figure next to where it is started (or to the path given) and prints the
-table behind it. Needs the extra "examples"; takes some ten seconds.
+442 patients, body mass index and a blood value (features 2 and 8), a network of two layers, batches without
+replacement. The variance is an exact polynomial in 1/b, of degree 6 after one step and 23 after two: at larger step
+sizes its highest powers rule small batches. Writes a figure next to where it is started (or to the path given) and
+prints the table behind it. Needs the extra "examples"; takes some ten seconds.
 
     python examples/deep_linear_network.py [FIGURE]
 """

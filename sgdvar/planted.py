@@ -5,13 +5,16 @@ A check of the right formula is worth as much as the wrong ones that it would ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from sgdvar.exact import full_gradient_variance, gradient_variance
+from sgdvar.errors import BudgetExceededError
+from sgdvar.exact import full_gradient_variance
+from sgdvar.polynomial import BatchPolynomial
 from sgdvar.process import SGD
 from sgdvar.sampling import BatchDesign
 from sgdvar.scalars import Array
@@ -35,46 +38,59 @@ class PlantedFormula:
 
 
 def planted_formulas(
-    sgd: SGD, steps: Sequence[int], batch_sizes: Sequence[int], *, matrix: Any = None, layer: int | None = None
+    sgd: SGD,
+    total: Mapping[int, BatchPolynomial],
+    batch_sizes: Sequence[int],
+    *,
+    matrix: Any = None,
+    layer: int | None = None,
 ) -> list[PlantedFormula]:
     """The wrong formulas that fit the design of a process, made from the exact one.
 
     Args:
         sgd: A process of numbers.
-        steps: Steps t.
+        total: The exact variance by step.
         batch_sizes: Batch sizes that the design allows.
         matrix: A, as for ``gradient_variance``.
         layer: As for ``gradient_variance``.
     """
-    total = [gradient_variance(sgd, step, matrix=matrix, layer=layer) for step in steps]
-    exact = np.array([[float(polynomial(b)) for b in batch_sizes] for polynomial in total])
-    coefficients = [[float(a) for a in polynomial.c_coefficients] for polynomial in total]
+    exact = _values(total, batch_sizes)
     planted = []
     for name, factor in _wrong_factors(sgd.design).items():
-        factors = np.array([factor(b) for b in batch_sizes])
-        planted.append(PlantedFormula(name, np.array([_values(a, factors) for a in coefficients]), exact))
-    if any(step > 0 for step in steps):
-        full = [full_gradient_variance(sgd, step, matrix=matrix, layer=layer) for step in steps]
-        conditional = exact - np.array([[float(polynomial(b)) for b in batch_sizes] for polynomial in full])
-        planted.append(PlantedFormula("conditional for total variance", conditional, exact))
+        wrong = [[float(_at_factor(V, factor(b))) for b in batch_sizes] for V in total.values()]
+        planted.append(PlantedFormula(name, np.array(wrong), exact))
+    if any(step > 0 for step in total):
+        try:
+            full = {step: full_gradient_variance(sgd, step, matrix=matrix, layer=layer) for step in total}
+        except BudgetExceededError:
+            return planted
+        planted.append(PlantedFormula("conditional for total variance", exact - _values(full, batch_sizes), exact))
     return planted
 
 
-def _values(coefficients: list[float], factors: Array) -> Array:
-    return np.asarray(np.polynomial.polynomial.polyval(factors, coefficients))
+def _values(polynomials: Mapping[int, BatchPolynomial], batch_sizes: Sequence[int]) -> Array:
+    return np.array([[float(polynomial(b)) for b in batch_sizes] for polynomial in polynomials.values()])
 
 
-def _wrong_factors(design: BatchDesign) -> dict[str, Callable[[int], float]]:
+def _at_factor(polynomial: BatchPolynomial, factor: Fraction) -> Any:
+    """The value with a wrong number for c(b), by Horner's rule; exact if the polynomial is, so that nothing cancels."""
+    value: Any = 0
+    for coefficient in reversed(polynomial.c_coefficients):
+        value = value * factor + coefficient
+    return value
+
+
+def _wrong_factors(design: BatchDesign) -> dict[str, Callable[[int], Fraction]]:
     """Wrong variance factors c(b) for a design, by name."""
     n = design.population_size
     if n == 1:
         return {}
     if n is not None and design.is_without_replacement:
         return {
-            "1/b for c(b)": lambda b: 1 / b,
-            "n for n - 1 in c(b)": lambda b: (n - b) / (b * n),
+            "1/b for c(b)": lambda b: Fraction(1, b),
+            "n for n - 1 in c(b)": lambda b: Fraction(n - b, b * n),
         }
-    wrong: dict[str, Callable[[int], float]] = {"b + 1 for b": lambda b: 1 / (b + 1)}
+    wrong: dict[str, Callable[[int], Fraction]] = {"b + 1 for b": lambda b: Fraction(1, b + 1)}
     if n is not None:
-        wrong["without for with replacement"] = lambda b: max(n - b, 0) / (b * (n - 1))
+        wrong["without for with replacement"] = lambda b: Fraction(max(n - b, 0), b * (n - 1))
     return wrong

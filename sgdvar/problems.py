@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from sgdvar.data import Data, check_data
@@ -152,7 +153,7 @@ class DeepLinearNetwork:
                 f"start must begin with a layer of {self.data.inputs} inputs, as the data has, got shape "
                 f"{layers[0].shape} for layer 1"
             )
-        for j, (lower, upper) in enumerate(zip(layers, layers[1:], strict=False), 1):
+        for j, (lower, upper) in enumerate(pairwise(layers), 1):
             if upper.shape[1] != len(lower):
                 raise ValueError(
                     f"start must hold layers that chain, got {len(lower)} outputs of layer {j} (shape {lower.shape}) "
@@ -181,7 +182,7 @@ class DeepLinearNetwork:
         return losses
 
     def example_gradients(self, layers: Sequence[Array], inputs: Array, targets: Array) -> tuple[Array, ...]:
-        """The gradient of each example's loss in each layer, by backpropagation: shapes (b, *layer.shape)."""
+        """The gradient of each example's loss in each layer, by backpropagation: shapes ``(b, *layer.shape)``."""
         activations = [inputs]
         for layer in layers[:-1]:
             activations.append(activations[-1] @ layer.T)

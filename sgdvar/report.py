@@ -17,9 +17,9 @@ from sgdvar.plotting import plot_variance
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["LARGEST_SHARE", "RARE_SHARE", "PlantedResult", "Report", "Row", "percent"]
+__all__ = ["EXPECTED_ERROR", "LARGEST_SHARE", "PlantedResult", "Report", "Row", "percent"]
 
-RARE_SHARE = 0.25  # of the gradient variance at the start, carried by examples that are hardly ever drawn
+EXPECTED_ERROR = math.sqrt(2)  # times the standard error that a sample shows; above, it lacks what is rare
 LARGEST_SHARE = 0.05  # of one replicate in the fourth moment; above, its standard error decides nothing
 _CURVE_POINTS = 200
 _ROUNDING = 1e-12  # standard errors that are smaller, relative to the value, are printed as 0
@@ -46,8 +46,10 @@ class Row:
         conditional_standard_error: Its standard error.
         skewness: The skewness of the squared deviations whose mean the estimate is.
         largest_share: The largest share of one replicate in the fourth moment; above 5 % the row decides nothing.
-        rare_share: The share of the gradient variance at the start that is carried by so few examples that less than 20
-            draws of any of them are expected at one step; above 25 % the row decides nothing. 0 for populations.
+        expected_error: The standard error that so many replicates should have: from the exact fourth moment where that
+            is in reach, for other finite data from a simulation that prefers rare examples, and 0 where neither is. If
+            it is more than 1.4 times the one that the sample shows, the sample lacks batches that are hardly ever
+            drawn and carry much of the variance, and the row decides nothing.
         rounding: What rounding errors can make of a variance of 0; smaller deviations count as 0.
     """
 
@@ -65,15 +67,17 @@ class Row:
     conditional_standard_error: float
     skewness: float
     largest_share: float
-    rare_share: float
+    expected_error: float
     rounding: float
 
     @property
     def is_trusted(self) -> bool:
-        """Whether the standard error means something: there is none, or no replicate or rare example dominates it."""
+        """Whether the standard error means something: the one expected, or none, and no replicate dominates it."""
+        if self.expected_error > EXPECTED_ERROR * max(self.standard_error, self.rounding):
+            return False
         if self.standard_error <= self.rounding:
             return True
-        return self.largest_share <= LARGEST_SHARE and self.rare_share <= RARE_SHARE and math.isfinite(self.skewness)
+        return self.largest_share <= LARGEST_SHARE and math.isfinite(self.skewness)
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ class Report:
         rows: One comparison for each step and batch size.
         verdict: "agreed", "refuted" (``witness`` is step, b, claimed value, estimate, standard error) or "undecided".
         planted: Wrong formulas that fit the design, and whether this run rejects them.
+        not_planted: Why there are none; empty where there are.
         false_alarm_rate: The chance that a right formula is refuted by any of the comparisons; nominal, since it rests
             on sample variances being normal.
         miss_rate: The chance that a deviation of the size ``Row.detectable`` goes unnoticed; nominal.
@@ -138,6 +143,7 @@ class Report:
     rows: tuple[Row, ...]
     verdict: Verdict
     planted: tuple[PlantedResult, ...]
+    not_planted: str
     false_alarm_rate: float
     miss_rate: float
     threshold: float
@@ -153,7 +159,7 @@ class Report:
             [self.judged if name == "exact" else name for name in _HEADER], [_cells(row) for row in self.rows]
         )
         lines += ["", "Planted wrong formulas:", ""]
-        lines += [f"- {result}" for result in self.planted] or ["- none fits this design"]
+        lines += [f"- {result}" for result in self.planted] or [f"- none: {self.not_planted}"]
         if self.planted and not any(result.is_separable for result in self.planted):
             lines += ["", "This grid cannot tell the claim from any of the planted wrong formulas."]
         lines += [
@@ -177,6 +183,7 @@ class Report:
             },
             "rows": [asdict(row) for row in self.rows],
             "planted": [asdict(result) for result in self.planted],
+            "not_planted": self.not_planted,
             "false_alarm_rate": self.false_alarm_rate,
             "miss_rate": self.miss_rate,
             "threshold": self.threshold,

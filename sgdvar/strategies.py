@@ -24,8 +24,8 @@ from flint import fmpq, fmpq_mat
 
 import sgdvar.exact  # noqa: F401  loaded now, or the first example of a property test would pass its deadline
 from sgdvar.arithmetic import object_array
-from sgdvar.data import Data, Dataset, GaussianPopulation
-from sgdvar.problems import LinearRegression
+from sgdvar.data import Data, Dataset, DiscretePopulation, GaussianPopulation
+from sgdvar.problems import DeepLinearNetwork, LinearRegression
 from sgdvar.process import SGD
 from sgdvar.sampling import IID, BatchDesign, Sampling, WithoutReplacement, WithReplacement
 from sgdvar.scalars import Array
@@ -39,8 +39,11 @@ __all__ = [
     "arrays",
     "batch_sizes",
     "datasets",
+    "discrete_populations",
     "gaussian_populations",
+    "layers",
     "matrices",
+    "network_processes",
     "processes",
     "rationals",
     "rotations",
@@ -57,6 +60,9 @@ _EXAMPLES = st.integers(1, 4)
 _FEATURES = st.integers(1, 2)
 _OUTPUTS: st.SearchStrategy[int | None] = st.sampled_from([None, 1, 2])
 _ROWS = st.integers(1, 3)
+_ATOMS = st.integers(1, 3)
+_DEPTHS = st.integers(1, 2)
+_WIDTHS = st.integers(1, 2)
 
 
 def _drawn(draw: st.DrawFn, value: Drawn[T]) -> T:
@@ -128,9 +134,47 @@ def gaussian_populations(
     )
 
 
+@st.composite
+def discrete_populations(
+    draw: st.DrawFn,
+    k: Drawn[int] = _ATOMS,
+    p: Drawn[int] = _FEATURES,
+    outputs: Drawn[int | None] = _OUTPUTS,
+) -> DiscretePopulation:
+    """Populations of finitely many atoms, common and rare ones.
+
+    Args:
+        draw: Supplied by Hypothesis.
+        k: The number of atoms.
+        p: The number of features.
+        outputs: The number of outputs; None for targets of shape (k,).
+    """
+    atoms = draw(datasets(k, p, outputs))
+    counts = draw(st.lists(st.integers(1, 9), min_size=atoms.size, max_size=atoms.size))
+    probabilities = object_array([Fraction(count, sum(counts)) for count in counts], (atoms.size,))
+    return DiscretePopulation(atoms.X, atoms.y, probabilities)
+
+
 def weights(problem: LinearRegression) -> st.SearchStrategy[Array]:
     """Weights in the shape that the problem asks for."""
     return arrays(problem.weight_shape)
+
+
+@st.composite
+def layers(
+    draw: st.DrawFn, problem: DeepLinearNetwork, depth: Drawn[int] = _DEPTHS, width: Drawn[int] = _WIDTHS
+) -> list[Array]:
+    r"""The layers :math:`W_1, \dots, W_L` of a network that fits the data of the problem.
+
+    Args:
+        draw: Supplied by Hypothesis.
+        problem: The network, whose data fixes the first and the last width.
+        depth: The number of layers.
+        width: The width of a hidden layer, drawn for each of them.
+    """
+    hidden = [_drawn(draw, width) for _ in range(_drawn(draw, depth) - 1)]
+    widths = [problem.data.inputs, *hidden, problem.data.outputs or 1]
+    return [draw(arrays(shape)) for shape in zip(widths[1:], widths[:-1], strict=True)]
 
 
 def step_sizes(count: int = 3) -> st.SearchStrategy[Fraction | list[Fraction]]:
@@ -140,7 +184,7 @@ def step_sizes(count: int = 3) -> st.SearchStrategy[Fraction | list[Fraction]]:
 
 def samplings(data: Data) -> st.SearchStrategy[Sampling]:
     """The ways to draw batches that fit the data: IID from a population, with or without replacement otherwise."""
-    if isinstance(data, GaussianPopulation):
+    if data.size is None:
         return st.just(IID())
     return st.sampled_from([WithoutReplacement(), WithReplacement()])
 
@@ -162,14 +206,51 @@ def processes(
         max_step: Step sizes are given for all steps up to this one.
     """
     source: Data = draw(datasets() | gaussian_populations() if data is None else data)
-    decay = draw(st.just(Fraction(0)) | st.builds(Fraction, st.integers(0, 2), st.integers(1, 3)))
-    problem = LinearRegression(source, weight_decay=decay)
+    problem = LinearRegression(source, weight_decay=draw(_weight_decays()))
     return SGD(
         problem,
         start=draw(weights(problem)),
         step_size=draw(step_sizes(max_step)),
         sampling=draw(samplings(source) if sampling is None else sampling),
     )
+
+
+@st.composite
+def network_processes(
+    draw: st.DrawFn,
+    data: st.SearchStrategy[Data] | None = None,
+    *,
+    depth: Drawn[int] = _DEPTHS,
+    width: Drawn[int] = _WIDTHS,
+    sampling: st.SearchStrategy[Sampling] | None = None,
+    max_step: int = 3,
+) -> SGD:
+    """SGD on deep linear networks, with and without weight decay.
+
+    With the default sizes exact quantities take milliseconds at steps 0 and 1. Work grows fast with the step, the depth
+    and the numbers of inputs and outputs: for step 2 draw data with one feature, for example ``datasets(p=1)``.
+
+    Args:
+        draw: Supplied by Hypothesis.
+        data: Where examples come from; by default ``datasets()``, ``gaussian_populations()`` and
+            ``discrete_populations()``.
+        depth: The number of layers.
+        width: The width of a hidden layer, drawn for each of them.
+        sampling: How batches are drawn; by default all the ways that fit the data.
+        max_step: Step sizes are given for all steps up to this one.
+    """
+    source: Data = draw(datasets() | gaussian_populations() | discrete_populations() if data is None else data)
+    problem = DeepLinearNetwork(source, weight_decay=draw(_weight_decays()))
+    return SGD(
+        problem,
+        start=draw(layers(problem, depth, width)),
+        step_size=draw(step_sizes(max_step)),
+        sampling=draw(samplings(source) if sampling is None else sampling),
+    )
+
+
+def _weight_decays() -> st.SearchStrategy[Fraction]:
+    return st.just(Fraction(0)) | st.builds(Fraction, st.integers(0, 2), st.integers(1, 3))
 
 
 def batch_sizes(design: BatchDesign, *, max_value: int = 12) -> st.SearchStrategy[int]:

@@ -18,6 +18,13 @@ from sgdvar.errors import BudgetExceededError, CertificateError
 __all__ = ["main"]
 
 _BAD_INPUT, _INTERNAL_ERROR, _INTERRUPTED, _BROKEN_PIPE = 2, 70, 130, 141
+_OPTIONS = {  # the library's arguments are options here
+    "time_budget=": "--time-budget",
+    "time_budget": "--time-budget",
+    "relative_error=": "--relative-error",
+    "relative_error": "--relative-error",
+    "replicates=": "--replicates",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,7 +56,7 @@ def _run(argv: list[str]) -> int:
     began = time.perf_counter()
     arguments = parse_arguments(argv)
     # numerical libraries load here, so that --help stays fast
-    from sgdvar.cli.inputs import read_inputs
+    from sgdvar.cli.problems import read_inputs
 
     try:
         inputs = read_inputs(arguments)
@@ -59,7 +66,7 @@ def _run(argv: list[str]) -> int:
         if arguments.command == "derive":
             from sgdvar.cli.derive import derive
 
-            return derive(arguments, inputs)
+            return derive(arguments, *inputs)
         from sgdvar.cli.verify import verify
 
         return verify(arguments, inputs, began)
@@ -73,9 +80,12 @@ def _run(argv: list[str]) -> int:
 
 def _refuse(command: str, error: Exception) -> int:
     message = " ".join(str(error).split())
-    for name in ("time_budget", "relative_error", "replicates"):  # the library's arguments are options here
-        message = message.replace(f"{name}=", f"--{name.replace('_', '-')} ").replace(
-            name, f"--{name.replace('_', '-')}"
+    if isinstance(error, BudgetExceededError) and error.unit != "seconds":  # exact polynomials, not simulation
+        message = (
+            f"exact polynomials must need at most {error.limit:.1e} {error.unit}, got {error.needed:.1e}; lower "
+            "--steps, --features or the number of --widths"
         )
+    for name, option in _OPTIONS.items():
+        message = message.replace(name, option)
     sys.stderr.write(f"sgdvar {command}: {message}\n")
     return _BAD_INPUT

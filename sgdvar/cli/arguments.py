@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,6 +15,9 @@ from sgdvar.loading import parse_number
 __all__ = ["QUANTITIES", "parse_arguments"]
 
 QUANTITIES = ("gradient-variance", "full-gradient-variance", "gradient-second-moment", "expected-loss")
+
+_PROBLEMS = ("linear-regression", "deep-linear")
+_STEPS = dict(zip(_PROBLEMS, [(0, 1, 3, 10), (0, 1, 2)], strict=True))  # that verify looks at
 
 _STATUSES = """
 exit status:
@@ -27,6 +30,7 @@ examples:
   sgdvar verify                            the bundled example, under a minute
   sgdvar verify --help                     everything that verify can do
   sgdvar derive --step 3 --format latex    the polynomial after 3 steps
+  sgdvar verify --problem deep-linear      the same for a deep linear network
 """
     + _STATUSES
 )
@@ -39,6 +43,9 @@ examples:
   sgdvar verify --steps 0,5 --batch-sizes 1,8,64 --sampling with-replacement
   sgdvar verify --steps 3 --step-size 0.1,0.05,1/40    one size for each step
   sgdvar verify --relative-error 0.003 --seed 7 --json > report.json
+  sgdvar verify --problem deep-linear          a network, on the data and on a
+                                               Gaussian model of them
+  sgdvar verify --problem deep-linear --model gaussian --widths 3 --features 3
 
 The judge is plain simulation: independent trajectories from the same fixed
 start. Its agreement is no proof; the certificates are proofs, of what they say
@@ -53,6 +60,7 @@ examples:
   sgdvar derive --step 0,1,2 --format latex
   sgdvar derive --data houses.csv --target price --quantity expected-loss
   sgdvar derive --step 10 --format json > polynomial.json
+  sgdvar derive --problem deep-linear --model gaussian --step 2
 
 c(b) is the variance of a batch mean relative to that of one example: 1/b with
 replacement, (n - b)/(b (n - 1)) without.
@@ -78,7 +86,10 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     _add_verify(commands)
     _add_derive(commands)
-    return main.parse_args(argv)
+    arguments = main.parse_args(argv)
+    if arguments.steps is None:
+        arguments.steps = _STEPS[arguments.problem]
+    return arguments
 
 
 class _Parser(argparse.ArgumentParser):
@@ -103,16 +114,17 @@ def _add_verify(commands: Any) -> None:
         epilog=_VERIFY,
         formatter_class=_Formatter,
     )
-    _add_problem(parser)
+    _add_problem(parser, ("data", "gaussian", "both"), "both, or with --data: data")
     check = parser.add_argument_group("what is compared")
     check.add_argument(
-        "--steps", type=_counts("a step", 0), default=(0, 1, 3, 10), metavar="LIST",
-        help="steps t >= 0 of SGD before the gradient is taken (default: 0,1,3,10)",
+        "--steps", type=_counts("a step", 0), metavar="LIST",
+        help="steps t >= 0 of SGD before the gradient is taken (default: 0,1,3,10; for a network 0,1,2)",
     )  # fmt: skip
     check.add_argument(
         "--batch-sizes", type=_counts("a batch size", 1), metavar="LIST",
         help="batch sizes b in examples (default: 1,2,4,... up to 256 as far as n allows; without replacement and for "
-        "n <= 1024 also n itself)",
+        "n <= 1024 also n itself; for a network and n >= 16 from 4 on, with Gaussian examples from 8 on, because "
+        "simulation cannot judge the heavy tails of smaller batches)",
     )  # fmt: skip
     accuracy = check.add_mutually_exclusive_group()
     accuracy.add_argument(
@@ -136,7 +148,11 @@ def _add_verify(commands: Any) -> None:
         help="refuse to start a simulation that is estimated to take longer (default: 600 seconds)",
     )  # fmt: skip
     output = parser.add_argument_group("output")
-    output.add_argument("--plot", type=Path, metavar="FILE", help="save a figure as FILE (.png, .pdf or .svg)")
+    output.add_argument(
+        "--plot", type=Path, metavar="FILE",
+        help="save a figure as FILE (.png, .pdf or .svg); with --model both, as two files whose names end in -data and "
+        "-gaussian",
+    )  # fmt: skip
     output.add_argument("--json", action="store_true", help="write JSON to standard output, and nothing else there")
     output.add_argument("--no-progress", action="store_true", help="show no progress (default: only on a terminal)")
 
@@ -150,7 +166,7 @@ def _add_derive(commands: Any) -> None:
         epilog=_DERIVE,
         formatter_class=_Formatter,
     )
-    _add_problem(parser)
+    _add_problem(parser, ("data", "gaussian"), "data")
     output = parser.add_argument_group("what is printed")
     output.add_argument(
         "--step", "--steps", type=_counts("a step", 0), default=(1,), metavar="LIST", dest="steps",
@@ -167,7 +183,21 @@ def _add_derive(commands: Any) -> None:
     )
 
 
-def _add_problem(parser: argparse.ArgumentParser) -> None:
+def _add_problem(parser: argparse.ArgumentParser, models: Sequence[str], default_model: str) -> None:
+    problem = parser.add_argument_group("problem")
+    problem.add_argument(
+        "--problem", choices=_PROBLEMS, default=_PROBLEMS[0],
+        help="linear regression, or a deep linear network f(x) = W_L ... W_1 x (default: linear-regression)",
+    )  # fmt: skip
+    problem.add_argument(
+        "--widths", type=_sequence("a width", 1), metavar="LIST",
+        help="for a network: the widths of its hidden layers, 2 or 3,2 (default: 2)",
+    )  # fmt: skip
+    problem.add_argument(
+        "--model", choices=models,
+        help="for a network: the examples themselves (data), or a Gaussian population with their second moments and "
+        f"least-squares fit (gaussian), whose examples are independent (default: {default_model})",
+    )  # fmt: skip
     data = parser.add_argument_group("data")
     data.add_argument(
         "--data", type=Path, metavar="FILE",
@@ -188,21 +218,27 @@ def _add_problem(parser: argparse.ArgumentParser) -> None:
         help="shift and scale every feature and the target to mean 0 and standard deviation 1, then round (default: "
         "as given)",
     )  # fmt: skip
-    process = parser.add_argument_group("SGD for linear regression, loss 1/2 residual^2 per example")
+    data.add_argument(
+        "--features", type=_count("the number of features", 1), metavar="K",
+        help="keep the K features that are most correlated with the target (default: all; for a network 2)",
+    )  # fmt: skip
+    process = parser.add_argument_group("SGD, loss 1/2 residual^2 per example")
     process.add_argument(
-        "--sampling", choices=("without-replacement", "with-replacement"), default="without-replacement",
+        "--sampling", choices=("without-replacement", "with-replacement"),
         help="how a batch is drawn, afresh at every step (default: without-replacement)",
     )  # fmt: skip
     process.add_argument(
         "--step-size", type=_numbers("a step size"), metavar="A",
         help="step size as an exact decimal or fraction, 0.05 or 1/20, or a comma list with one for each step "
-        "(default: a quarter of the largest mean-square stable one at the smallest batch size, rounded down to one "
+        "(default: a quarter of the largest mean-square stable one at the smallest batch size; for a network 2 / trace "
+        "of the Gauss-Newton matrix at the start, divided by 5 times the number of hidden layers; rounded down to one "
         "digit)",
     )  # fmt: skip
     process.add_argument(
-        "--start", type=_numbers("a weight"), default=(Fraction(0),), metavar="W",
-        help="start w0: one number for all weights, or a comma list; write --start=-1,2 if it begins with a minus sign "
-        "(default: 0)",
+        "--start", type=_numbers("a weight"), metavar="W",
+        help="start w0: one number for all weights, or a comma list; for a network a comma list, layer after layer and "
+        "row by row; write --start=-1,2 if it begins with a minus sign (default: 0; for a network numbers "
+        "spread from -0.15 to 0.85, which are printed)",
     )  # fmt: skip
     process.add_argument(
         "--weight-decay", type=_number("the weight decay", least=0), default=Fraction(0), metavar="L",
@@ -240,10 +276,16 @@ def _count(name: str, least: int) -> Callable[[str], int]:
     return read
 
 
+def _sequence(name: str, least: int) -> Callable[[str], tuple[int, ...]]:
+    """Reads a comma list of integers."""
+    read = _count(name, least)
+    return lambda text: tuple(read(part.strip()) for part in text.split(","))
+
+
 def _counts(name: str, least: int) -> Callable[[str], tuple[int, ...]]:
     """Reads a comma list of integers, in ascending order without repetitions."""
-    read = _count(name, least)
-    return lambda text: tuple(sorted({read(part.strip()) for part in text.split(",")}))
+    read = _sequence(name, least)
+    return lambda text: tuple(sorted(set(read(text))))
 
 
 def _checked(parse: Callable[[str, str], Fraction], text: str, name: str) -> Fraction:

@@ -14,6 +14,7 @@ from sgdvar.cli.inputs import Inputs
 from sgdvar.cli.results import (
     certify,
     decimal_text,
+    degree_bound,
     exit_status,
     factor_text,
     facts_text,
@@ -51,28 +52,38 @@ def derive(arguments: Namespace, inputs: Inputs) -> int:
     compute, text_name, latex_name = _QUANTITIES[arguments.quantity]
     polynomials = [compute(inputs.sgd, step) for step in arguments.steps]
     verdicts = [certify(polynomial) for polynomial in polynomials]
-    results = list(zip(arguments.steps, polynomials, verdicts, strict=True))
+    bounds = [
+        degree_bound(inputs.sgd, step) if arguments.quantity == "gradient-variance" else None
+        for step in arguments.steps
+    ]
+    results = list(zip(arguments.steps, polynomials, bounds, verdicts, strict=True))
     if arguments.format == "json":
         records = [
-            {"quantity": arguments.quantity, "step": t, **polynomial_record(V), "decreasing": verdict_record(verdict)}
-            for t, V, verdict in results
+            {
+                "quantity": arguments.quantity,
+                "step": t,
+                **polynomial_record(V, bound),
+                "decreasing": verdict_record(verdict),
+            }
+            for t, V, bound, verdict in results
         ]
         output = json.dumps({"version": sv.__version__, "setting": inputs.facts, "results": records}, indent=2)
     elif arguments.format == "latex":
-        output = "\n\n".join(_latex(latex_name.format(t=t), V, verdict) for t, V, verdict in results)
+        output = "\n\n".join(_latex(latex_name.format(t=t), V, verdict) for t, V, _, verdict in results)
     else:
         output = "\n\n".join([
             facts_text(inputs.facts),
-            *(_text(text_name.format(t=t), V, verdict) for t, V, verdict in results),
+            *(_text(text_name.format(t=t), V, bound, verdict) for t, V, bound, verdict in results),
         ])
     sys.stdout.write(output + "\n")
     return exit_status(verdicts)
 
 
-def _text(name: str, polynomial: sv.BatchPolynomial, verdict: sv.Verdict) -> str:
+def _text(name: str, polynomial: sv.BatchPolynomial, bound: int | None, verdict: sv.Verdict) -> str:
     n = polynomial.design.max_batch_size
+    at_most = "" if bound is None else f" (at most {bound})"
     return "\n".join([
-        f"{name}, degree {polynomial.degree}, for b >= 1" + ("" if n is None else f" up to b = n = {n}"),
+        f"{name}, degree {polynomial.degree}{at_most}, for b >= 1" + ("" if n is None else f" up to b = n = {n}"),
         f"  {'exact' if polynomial.is_exact else 'in floats, not exact'}; c = {factor_text(polynomial.design)}",
         "",
         *_coefficient_lines("c", polynomial.c_coefficients),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sgdvar as sv
-from sgdvar.cli.results import factor_text, facts_text, short_polynomial, verdict_line
+from sgdvar.cli.inputs import Inputs
+from sgdvar.cli.results import degree_bound, factor_text, facts_text, short_polynomial, verdict_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,29 +29,40 @@ _REACH = 6  # standard errors, and characters, to either side of the middle of a
 
 @dataclass(frozen=True)
 class Findings:
-    """What one run of ``sgdvar verify`` found.
+    """What one run of ``sgdvar verify`` found of one process.
 
     Attributes:
-        facts: The setting in words.
+        inputs: The process, and the setting in words.
         polynomials: The exact variance at each step.
         certificates: Whether it decreases in b, at each step.
         report: Exact values against estimates.
-        seconds: Wall time, loading of libraries and data included.
-        figure: The file that the figure was written to, if any.
     """
 
-    facts: dict[str, str]
+    inputs: Inputs
     polynomials: dict[int, sv.BatchPolynomial]
     certificates: dict[int, sv.Verdict]
     report: sv.Report
-    seconds: float
-    figure: Path | None
+
+    @property
+    def heading(self) -> str:
+        """What the process sees, to tell several apart."""
+        return {"data": "On the data themselves", "gaussian": "On the Gaussian model"}[self.inputs.model]
 
     @property
     def polynomial_title(self) -> str:
         """What the polynomials are."""
         design = next(iter(self.polynomials.values())).design
         return f"Exact variance of the batch gradient after t steps, with c = {factor_text(design)}"
+
+    @property
+    def polynomial_lines(self) -> list[tuple[str, str]]:
+        """Each polynomial's name and terms; for a network also its degree and the bound on it."""
+        lines = []
+        for step, V in self.polynomials.items():
+            bound = degree_bound(self.inputs.sgd, step)
+            degree = "" if bound is None else f"; degree {V.degree}, at most {bound}"
+            lines.append((f"V_{step}", f"{short_polynomial(V)}{degree}"))
+        return lines
 
     @property
     def grouped_certificates(self) -> list[tuple[str, sv.Verdict]]:
@@ -60,50 +72,64 @@ class Findings:
             groups.setdefault(verdict_line(verdict), []).append(step)
         return [(", ".join(f"V_{step}" for step in steps), self.certificates[steps[0]]) for steps in groups.values()]
 
-    @property
-    def closing(self) -> str:
-        """What was written, and how long everything took."""
-        written = "" if self.figure is None else f"Figure: {self.figure}. "
-        return f"{written}{self.seconds:.1f} seconds in all."
 
+def show(findings: Sequence[Findings], figures: Sequence[Path], seconds: float) -> None:
+    """Prints the findings for a person.
 
-def show(findings: Findings) -> None:
-    """Prints the findings for a person."""
+    Args:
+        findings: Of each process in turn.
+        figures: The files that figures were written to.
+        seconds: Wall time, loading of libraries and data included.
+    """
+    written = f"Figure{'s' * (len(figures) > 1)}: {', '.join(map(str, figures))}. " if figures else ""
+    closing = f"{written}{seconds:.1f} seconds in all."
     try:
         from rich.console import Console
     except ImportError:
-        sys.stdout.write(_plain(findings))
+        sys.stdout.write(_plain(findings, closing))
     else:
-        _show_rich(findings, Console(highlight=False))
+        _show_rich(findings, closing, Console(highlight=False))
 
 
-def _plain(findings: Findings) -> str:
-    polynomials = [f"V_{t} = {short_polynomial(V)}" for t, V in findings.polynomials.items()]
-    certificates = [f"{names}: {verdict_line(verdict)}" for names, verdict in findings.grouped_certificates]
-    return "\n".join([
-        facts_text(findings.facts),
-        "",
-        f"{findings.polynomial_title}:",
-        *polynomials,
-        "",
-        "Does it decrease in b?",
-        *certificates,
-        "",
-        findings.report.to_markdown(),
-        "",
-        findings.closing,
-        "",
-    ])
+def _plain(findings: Sequence[Findings], closing: str) -> str:
+    lines = []
+    for found in findings:
+        if len(findings) > 1:
+            lines += [f"## {found.heading}", ""]
+        lines += [
+            facts_text(found.inputs.facts),
+            "",
+            f"{found.polynomial_title}:",
+            *(f"{name} = {text}" for name, text in found.polynomial_lines),
+            "",
+            "Does it decrease in b?",
+            *(f"{names}: {verdict_line(verdict)}" for names, verdict in found.grouped_certificates),
+            "",
+            found.report.to_markdown(),
+            "",
+        ]
+    return "\n".join([*lines, closing, ""])
 
 
-def _show_rich(findings: Findings, console: Console) -> None:
+def _show_rich(findings: Sequence[Findings], closing: str, console: Console) -> None:
+    from rich.rule import Rule
+    from rich.text import Text
+
+    for found in findings:
+        if len(findings) > 1:
+            console.print(Rule(Text(found.heading, "bold")))
+        _show_process(found, console)
+    console.print(Text(closing, "dim"))
+
+
+def _show_process(findings: Findings, console: Console) -> None:
     from rich.panel import Panel
     from rich.text import Text
 
     report = findings.report
-    console.print(_grid((Text(name, "dim"), text) for name, text in findings.facts.items()))
+    console.print(_grid((Text(name, "dim"), text) for name, text in findings.inputs.facts.items()))
     _print_heading(console, findings.polynomial_title)
-    console.print(_grid((f"V_{t}", short_polynomial(V)) for t, V in findings.polynomials.items()))
+    console.print(_grid(findings.polynomial_lines))
     _print_heading(console, "Does it decrease in b?")
     console.print(_grid((names, _colored(verdict)) for names, verdict in findings.grouped_certificates))
     _print_heading(console, "Does simulation agree?")
@@ -115,7 +141,6 @@ def _show_rich(findings: Findings, console: Console) -> None:
         console.print(Text(str(result), _PLANTED_COLORS[result.is_separable, result.is_rejected]))
     console.print()
     console.print(Panel(_colored(report.verdict), border_style=_COLORS[report.verdict.status], expand=False))
-    console.print(Text(findings.closing, "dim"))
 
 
 def _print_heading(console: Console, text: str) -> None:

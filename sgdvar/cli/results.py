@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -14,6 +15,7 @@ import sgdvar as sv
 __all__ = [
     "certify",
     "decimal_text",
+    "degree_bound",
     "exit_status",
     "factor_text",
     "facts_text",
@@ -29,7 +31,7 @@ _MOST_TERMS = 5
 
 
 def certify(polynomial: sv.BatchPolynomial) -> sv.Verdict:
-    """Whether the polynomial decreases in b, with its certificate checked."""
+    """Whether the polynomial decreases in b, with its certificate checked; where it first rises if it does not."""
     if not polynomial.is_exact:
         return sv.Verdict(
             "undecided", "floats are not exact, so there is nothing to certify; --decimals makes the data exact"
@@ -37,7 +39,16 @@ def certify(polynomial: sv.BatchPolynomial) -> sv.Verdict:
     verdict = sv.certify_decreasing(polynomial)
     if verdict.certificate is not None:
         sv.check_certificate(verdict.certificate, polynomial)
+    if verdict.witness is not None:
+        low, high, value, larger = verdict.witness
+        rise = f"V({low}) = {decimal_text(value, 6)}, V({high}) = {decimal_text(larger, 6)}"
+        verdict = replace(verdict, reason=f"{verdict.reason}; {rise}")
     return verdict
+
+
+def degree_bound(sgd: sv.SGD, step: int) -> int | None:
+    """The bound on the degree of the gradient variance of a network; None for linear regression."""
+    return sv.variance_degree_bound(len(sgd.layers), step) if sgd.is_network else None
 
 
 def exit_status(verdicts: Iterable[sv.Verdict]) -> int:
@@ -62,12 +73,13 @@ def short_polynomial(polynomial: sv.BatchPolynomial) -> str:
     return " + ".join(terms).replace("+ -", "- ") or "0"
 
 
-def polynomial_record(polynomial: sv.BatchPolynomial) -> dict[str, Any]:
-    """The polynomial for JSON: exact numbers as text "p/q", floats as numbers."""
+def polynomial_record(polynomial: sv.BatchPolynomial, bound: int | None = None) -> dict[str, Any]:
+    """The polynomial for JSON: exact numbers as text "p/q", floats as numbers; with a bound on its degree if given."""
     design = polynomial.design
     return {
         "is_exact": polynomial.is_exact,
         "degree": polynomial.degree,
+        **({} if bound is None else {"degree_bound": bound}),
         "smallest_batch_size": 1,
         "largest_batch_size": design.max_batch_size,
         "c": factor_text(design),
@@ -77,11 +89,12 @@ def polynomial_record(polynomial: sv.BatchPolynomial) -> dict[str, Any]:
 
 
 def verdict_record(verdict: sv.Verdict) -> dict[str, Any]:
-    """The verdict for JSON, with the data of its certificate."""
+    """The verdict for JSON, with the data of its certificate, and for a refuted one with its witness."""
     return {
         "status": verdict.status,
         "reason": verdict.reason,
         "from_batch_size": verdict.from_batch_size,
+        **({} if verdict.witness is None else {"witness": [_plain(value) for value in verdict.witness]}),
         "certificate": None if verdict.certificate is None else verdict.certificate.to_dict(),
     }
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from sgdvar.data import Data
-from sgdvar.monte_carlo.measures import batch_noise, gradient_variance_measures, landscape_of, linear_map
+from sgdvar.monte_carlo.chain import GradientMap
+from sgdvar.monte_carlo.measures import batch_noise, gradient_variance_measures, landscape_of
 from sgdvar.monte_carlo.runs import Measure, Progress, Run
 from sgdvar.monte_carlo.statistics import (
     Summary,
@@ -131,8 +132,9 @@ def estimate_gradient_variance(
             nor ``replicates`` is given. A pilot run, which is then thrown away, decides on the replicates.
         replicates: The number of trajectories at each batch size, at least 2, instead of ``relative_error``.
         seed: An integer from 0 to 2**63 - 1.
-        matrix: A, shape (m, d) or (d,), acting on the gradient flattened row by row; None for the identity.
-        layer: None or 1 for linear regression.
+        matrix: A, shape (m, d) or (d,), acting on the gradient flattened row by row, layers one after the other; None
+            for the identity.
+        layer: The layer, from 1, whose gradient alone is meant (and acted on by A); None for all.
         conditional: Whether to average over the last batch exactly, given the last weights; False for plain
             trajectories.
         time_budget: Seconds; nothing is computed if more are forecast.
@@ -210,7 +212,7 @@ def estimate_full_gradient_variance(
         [0.0]
     """
     run = Run(sgd, [step], batch_sizes, relative_error, replicates, seed, time_budget, progress)
-    landscape, apply = landscape_of(sgd), linear_map(sgd, matrix, layer)
+    landscape, apply = landscape_of(sgd), GradientMap.of(sgd, matrix, layer)
     return _estimate(
         run,
         "Var(A grad L(w_t))" if matrix is not None else "Var(grad L(w_t))",
@@ -269,7 +271,8 @@ def estimate_gradient_second_moment(
         [8.0, 4.0]
     """
     run = Run(sgd, [step], batch_sizes, relative_error, replicates, seed, time_budget, progress)
-    landscape, apply, noise = landscape_of(sgd), linear_map(sgd, matrix, layer), batch_noise(sgd, matrix)
+    landscape, apply = landscape_of(sgd), GradientMap.of(sgd, matrix, layer)
+    noise = batch_noise(sgd, apply)
 
     def conditioned(record: Record, b: int) -> Summary:
         signal = (apply(landscape.gradient(record.weights)) ** 2).sum(axis=1)
@@ -342,7 +345,7 @@ def estimate_mean_gradient(
     time_budget: float = 600.0,
     progress: Progress = False,
 ) -> Estimate:
-    r"""Estimates of the mean gradient :math:`E g_t`, in the shape of the weights.
+    r"""Estimates of the mean gradient :math:`E g_t`.
 
     Conditional on the last weights: the mean of :math:`\nabla L(w_t)`.
 
@@ -358,7 +361,8 @@ def estimate_mean_gradient(
         progress: As for ``estimate_gradient_variance``.
 
     Returns:
-        Values of shape ``(B, *weight_shape)``, standard errors, replicates.
+        Values of shape ``(B, *weight_shape)``, standard errors, replicates. For a network values have shape (B, d), as
+        the layers have different shapes: ``sgd.shaped(estimate.value[i])`` gives the layers.
 
     Raises:
         TypeError: As for ``estimate_gradient_variance``.
@@ -375,7 +379,7 @@ def estimate_mean_gradient(
         [[2.0]]
     """
     run = Run(sgd, [step], batch_sizes, relative_error, replicates, seed, time_budget, progress)
-    landscape, shape = landscape_of(sgd), sgd.problem.weight_shape
+    landscape, shape = landscape_of(sgd), _weight_shape(sgd)
 
     def conditioned(record: Record, b: int) -> Summary:
         return summarise_mean(landscape.gradient(record.weights).reshape(-1, *shape))
@@ -399,7 +403,7 @@ def estimate_mean_weights(
     time_budget: float = 600.0,
     progress: Progress = False,
 ) -> Estimate:
-    r"""Estimates of the mean weights :math:`E w_t`, in the shape of the weights.
+    r"""Estimates of the mean weights :math:`E w_t`.
 
     Args:
         sgd: As for ``estimate_gradient_variance``.
@@ -412,7 +416,8 @@ def estimate_mean_weights(
         progress: As for ``estimate_gradient_variance``.
 
     Returns:
-        Values of shape ``(B, *weight_shape)``, standard errors, replicates.
+        Values of shape ``(B, *weight_shape)``, standard errors, replicates. For a network values have shape (B, d), as
+        the layers have different shapes: ``sgd.shaped(estimate.value[i])`` gives the layers.
 
     Raises:
         TypeError: As for ``estimate_gradient_variance``.
@@ -429,7 +434,7 @@ def estimate_mean_weights(
         [[-1.0]]
     """
     run = Run(sgd, [step], batch_sizes, relative_error, replicates, seed, time_budget, progress)
-    shape = sgd.problem.weight_shape
+    shape = _weight_shape(sgd)
     return _estimate(run, "E w_t", lambda record, b: summarise_mean(record.weights.reshape(-1, *shape)))
 
 
@@ -444,7 +449,7 @@ def estimate_weight_covariance(
     time_budget: float = 600.0,
     progress: Progress = False,
 ) -> Estimate:
-    r"""Estimates of the covariance :math:`\operatorname{Cov}(w_t)` of the weights flattened row by row.
+    r"""Estimates of the covariance :math:`\operatorname{Cov}(w_t)` of the weights, flattened row by row and by layer.
 
     Args:
         sgd: As for ``estimate_gradient_variance``.
@@ -474,9 +479,12 @@ def estimate_weight_covariance(
         ((2, 1, 1), [[0.0]])
     """
     run = Run(sgd, [step], batch_sizes, relative_error, replicates, seed, time_budget, progress)
-    return _estimate(
-        run, "Cov(w_t)", lambda record, b: summarise_covariance(record.weights.reshape(len(record.weights), -1))
-    )
+    return _estimate(run, "Cov(w_t)", lambda record, b: summarise_covariance(record.weights))
+
+
+def _weight_shape(sgd: SGD) -> tuple[int, ...]:
+    """The shape of the start weights; flat where they are several layers."""
+    return (sgd.weight_count,) if sgd.is_network else tuple(sgd.start.shape)
 
 
 def _estimate(run: Run, quantity: str, plain: Measure, conditioned: Measure | None = None) -> Estimate:

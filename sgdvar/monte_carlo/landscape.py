@@ -1,8 +1,8 @@
-r"""Loss, full gradient and gradient noise of linear regression as functions of the weights, for many weights at once.
+r"""Loss and full gradient as functions of the weights, for many weights at once.
 
-All three are quadratic in the weights, so their coefficients are computed once, and a replicate costs nothing that
-grows with the number of examples. The origin is moved to weights that fit the data best, where residuals are smallest,
-so that little cancels.
+Both depend on the data through second moments only, so a replicate costs nothing that grows with the number of
+examples. The origin of the map from inputs to outputs is moved to the one that fits the data best, where residuals are
+smallest, so that little cancels.
 """
 
 from __future__ import annotations
@@ -12,23 +12,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdvar.data import Data, Dataset
+from sgdvar.data import Data, GaussianPopulation
 from sgdvar.moments import reference_weights
+from sgdvar.monte_carlo.chain import Chain, products, pulled_back
+from sgdvar.monte_carlo.examples import Examples
 from sgdvar.scalars import Array
 
-__all__ = ["GradientNoise", "Landscape"]
+__all__ = ["Landscape"]
 
 _ROUNDING = 1e-12  # relative to the terms that a gradient is the sum of
 
 
 @dataclass(frozen=True, eq=False)
 class Landscape:
-    r"""The loss :math:`L(w)` and its gradient.
+    r"""The loss L(W) and its gradient, at rows of weights that hold the layers one after the other.
 
-    .. math:: L(w) = \tfrac12 \operatorname{tr}(E H E^\top) - \langle F, E \rangle + L_0
-        + \tfrac{\lambda}{2} \lVert W \rVert^2, \qquad E = W - W_0
+    .. math:: L(W) = \tfrac12 \operatorname{tr}(E H E^\top) - \langle F, E \rangle + L_0
+        + \tfrac{\lambda}{2} \sum_j \lVert W_j \rVert^2, \qquad E = W_L \cdots W_1 - W_0
 
     Attributes:
+        chain: The layers.
         origin: :math:`W_0`, shape (q, p).
         hessian: H, the second moment of x, shape (p, p).
         slope: F, the mean of (y - W_0 x) x^T, shape (q, p).
@@ -37,6 +40,7 @@ class Landscape:
         decay: :math:`\lambda`.
     """
 
+    chain: Chain
     origin: Array
     hessian: Array
     slope: Array
@@ -45,98 +49,46 @@ class Landscape:
     decay: float
 
     @classmethod
-    def of(cls, data: Data, decay: float) -> Landscape:
+    def of(cls, data: Data, chain: Chain, decay: float) -> Landscape:
         """The landscape of a data source of numbers."""
         origin = reference_weights(data)
-        if isinstance(data, Dataset):
-            X, residuals = _rows(data, origin)
-            n, targets = len(X), float((np.asarray(data.y, dtype=np.float64) ** 2).sum() / len(X))
-            floor = float((residuals**2).sum() / (2 * n))
-            return cls(origin, X.T @ X / n, residuals.T @ X / n, floor, targets, decay)
-        _, factor, noise = (np.asarray(array, dtype=np.float64) for array in data.numbers())
-        noise_variance = float((noise**2).sum())
-        targets = float(((origin @ factor) ** 2).sum()) + noise_variance
-        return cls(origin, factor @ factor.T, np.zeros_like(origin), noise_variance / 2, targets, decay)
+        if isinstance(data, GaussianPopulation):
+            _, factor, noise = (np.asarray(array, dtype=np.float64) for array in data.numbers())
+            noise_variance = float((noise**2).sum())
+            targets = float(((origin @ factor) ** 2).sum()) + noise_variance
+            flat = np.zeros_like(origin)
+            return cls(chain, origin, factor @ factor.T, flat, noise_variance / 2, targets, decay)
+        examples = Examples.of(data)
+        X, y = examples.rooted(examples.X), examples.rooted(examples.y)
+        residuals, n = y - X @ origin.T, examples.total
+        floor, targets = float((residuals**2).sum() / (2 * n)), float((y**2).sum() / n)
+        return cls(chain, origin, X.T @ X / n, residuals.T @ X / n, floor, targets, decay)
 
     def loss(self, weights: Array) -> Array:
-        """L at weights of shape (N, q, p): shape (N,)."""
-        errors = weights - self.origin
+        """L at weights of shape (N, d): shape (N,)."""
+        layers = self.chain.layers(weights)
+        errors = products(layers)[-1] - self.origin
         data_part = ((errors @ self.hessian / 2 - self.slope) * errors).sum(axis=(1, 2)) + self.floor
-        return np.asarray(data_part + self.decay / 2 * (weights**2).sum(axis=(1, 2)))
+        return np.asarray(data_part + self.decay / 2 * sum((layer**2).sum(axis=(1, 2)) for layer in layers))
 
     def gradient(self, weights: Array) -> Array:
-        """The gradient of L at weights of shape (N, q, p), in the same shape."""
-        return np.asarray((weights - self.origin) @ self.hessian - self.slope + self.decay * weights)
+        """The gradient of L at weights of shape (N, d), in the same shape."""
+        layers = self.chain.layers(weights)
+        signal = (products(layers)[-1] - self.origin) @ self.hessian - self.slope
+        parts = zip(pulled_back(layers, signal), layers, strict=True)
+        flat = [(part + self.decay * layer).reshape(len(weights), -1) for part, layer in parts]
+        return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
 
-    def rounding(self, square_norm: float) -> float:
-        """A bound on the mean square of rounding errors in batch gradients, at weights of this mean squared norm."""
-        size = float(np.trace(self.hessian))
-        terms = (size + self.decay) * math.sqrt(square_norm) + math.sqrt(size * self.targets)
-        return (_ROUNDING * terms) ** 2
-
-
-@dataclass(frozen=True, eq=False)
-class GradientNoise:
-    r"""The trace :math:`\operatorname{tr}(A \Sigma(w) A^\top)` of the covariance of one example's gradient (divisor n).
-
-    With :math:`\tilde x = (x, -(y - W_0 x))` and :math:`\omega_k = (w_k - w_{0,k}, e_k)`, where :math:`w_k` is row k of
-    the weights, the gradient in :math:`w_k` is :math:`x\, \tilde x^\top \omega_k` and the trace is
-    :math:`\sum_{k, l} \omega_k^\top Q_{kl}\, \omega_l`. Weight decay adds no noise.
-
-    Attributes:
-        origin: :math:`W_0`, shape (q, p).
-        forms: Triples (k, l, :math:`Q_{kl}`) with matrices of shape (p + q, p + q); the others are 0.
-    """
-
-    origin: Array
-    forms: tuple[tuple[int, int, Array], ...]
-
-    @classmethod
-    def of(cls, data: Data, matrix: Array | None) -> GradientNoise:
-        """The noise of a data source of numbers.
+    def rounding(self, square_norms: Array) -> float:
+        """A bound on the mean square of rounding errors in batch gradients.
 
         Args:
-            data: Where examples come from.
-            matrix: A, floats of shape (m, q p); None for the identity.
+            square_norms: The mean squared norm of each layer, shape (L,).
         """
-        origin = reference_weights(data)
-        q, p = origin.shape
-        if matrix is None:
-            form = _form(data, origin, np.eye(p))
-            return cls(origin, tuple((k, k, form) for k in range(q)))
-        gram = (matrix.T @ matrix).reshape(q, p, q, p)
-        pairs = np.ndindex(q, q)
-        return cls(origin, tuple((k, l, _form(data, origin, gram[k, :, l])) for k, l in pairs))
-
-    def trace(self, weights: Array) -> Array:
-        """The trace at weights of shape (N, q, p): shape (N,)."""
-        q = len(self.origin)
-        units = np.broadcast_to(np.eye(q), (len(weights), q, q))
-        omega = np.concatenate([weights - self.origin, units], axis=2)
-        total = np.zeros(len(weights))
-        for k, l, form in self.forms:
-            total += ((omega[:, k] @ form) * omega[:, l]).sum(axis=1)
-        return np.maximum(total, 0)
-
-
-def _rows(data: Dataset, origin: Array) -> tuple[Array, Array]:
-    """Inputs (n, p) and residuals y - W_0 x, shape (n, q)."""
-    X = np.asarray(data.X, dtype=np.float64)
-    return X, np.asarray(data.y, dtype=np.float64).reshape(len(X), -1) - X @ origin.T
-
-
-def _form(data: Data, origin: Array, gram: Array) -> Array:
-    r"""The covariance of :math:`x \tilde x^\top \omega` and :math:`x \tilde x^\top \omega'` traced against ``gram``."""
-    if isinstance(data, Dataset):
-        X, residuals = _rows(data, origin)
-        extended = np.hstack([X, -residuals])
-        mean = X.T @ extended / len(X)
-        sizes = ((X @ gram) * X).sum(axis=1)
-        return np.asarray((extended * sizes[:, None]).T @ extended / len(X) - mean.T @ gram @ mean)
-    _, factor, noise = (np.asarray(array, dtype=np.float64) for array in data.numbers())
-    S, p = factor @ factor.T, len(factor)
-    size = float((gram * S).sum())
-    form = np.zeros((p + len(noise), p + len(noise)))
-    form[:p, :p] = size * S + S @ gram.T @ S  # Isserlis' theorem
-    form[p:, p:] = size * (noise @ noise.T)
-    return form
+        size, norms = float(np.trace(self.hessian)), np.sqrt(square_norms)
+        total = 0.0
+        for j, norm in enumerate(norms.tolist()):
+            others = float(np.delete(norms, j).prod())
+            terms = (size * others**2 + self.decay) * norm + others * math.sqrt(size * self.targets)
+            total += (_ROUNDING * terms) ** 2
+        return total

@@ -8,19 +8,22 @@ from typing import Any
 import numpy as np
 
 from sgdvar.data import Data
-from sgdvar.monte_carlo.landscape import GradientNoise, Landscape
+from sgdvar.monte_carlo.chain import Chain, GradientMap
+from sgdvar.monte_carlo.landscape import Landscape
+from sgdvar.monte_carlo.noise import gradient_noise
 from sgdvar.monte_carlo.runs import Measure
 from sgdvar.monte_carlo.statistics import Summary, summarise_mean, summarise_variance
 from sgdvar.monte_carlo.trajectories import Record
 from sgdvar.process import SGD, check_process
 from sgdvar.scalars import Array
 
-__all__ = ["batch_noise", "gradient_variance_measures", "landscape_of", "linear_map", "matrix_rows", "rounding_measure"]
+__all__ = ["batch_noise", "gradient_variance_measures", "landscape_of", "rounding_measure"]
 
 
 def gradient_variance_measures(sgd: SGD, matrix: Any, layer: int | None) -> tuple[Measure, Measure]:
     """The plain and the conditional measure of Var(A g_t)."""
-    landscape, apply, noise = landscape_of(sgd), linear_map(sgd, matrix, layer), batch_noise(sgd, matrix)
+    landscape, apply = landscape_of(sgd), GradientMap.of(sgd, matrix, layer)
+    noise = batch_noise(sgd, apply)
 
     def plain(record: Record, b: int) -> Summary:
         return summarise_variance(apply(record.gradients))
@@ -31,14 +34,14 @@ def gradient_variance_measures(sgd: SGD, matrix: Any, layer: int | None) -> tupl
     return plain, conditioned
 
 
-def rounding_measure(sgd: SGD, matrix: Any) -> Measure:
+def rounding_measure(sgd: SGD, matrix: Any, layer: int | None) -> Measure:
     """A bound on what rounding alone can make of Var(A g_t) where it is 0."""
-    landscape, rows = landscape_of(sgd), matrix_rows(sgd, matrix)
-    size = 1.0 if rows is None else float((rows**2).sum())
+    landscape, size = landscape_of(sgd), GradientMap.of(sgd, matrix, layer).square_norm
 
     def bound(record: Record, b: int) -> Summary:
-        square_norm = float((record.weights**2).sum(axis=(1, 2)).mean())
-        return summarise_mean(np.full(len(record.weights), size * landscape.rounding(square_norm)))
+        layers = landscape.chain.layers(record.weights)
+        square_norms = np.array([(stack**2).sum(axis=(1, 2)).mean() for stack in layers])
+        return summarise_mean(np.full(len(record.weights), size * landscape.rounding(square_norms)))
 
     return bound
 
@@ -53,31 +56,10 @@ def landscape_of(sgd: SGD, data: Data | None = None) -> Landscape:
     data = check_process(sgd).check_data(data)
     if data.kind == "symbolic":
         raise TypeError(f"Monte Carlo needs numbers, got symbols in {data}; substitute values for them")
-    return Landscape.of(data, float(sgd.problem.weight_decay))
+    return Landscape.of(data, Chain.of(sgd), float(sgd.problem.weight_decay))
 
 
-def matrix_rows(sgd: SGD, matrix: Any) -> Array | None:
-    """A as floats of shape (m, d); None for the identity.
-
-    Raises:
-        TypeError: ``matrix`` holds symbols.
-    """
-    rows, kind = sgd.check_matrix(matrix)
-    if kind == "symbolic":
-        raise TypeError("Monte Carlo needs numbers, got symbols in matrix; substitute values for them")
-    return None if rows is None else np.asarray(rows, dtype=np.float64)
-
-
-def linear_map(sgd: SGD, matrix: Any, layer: int | None) -> Callable[[Array], Array]:
-    """From gradients of shape (N, q, p) to A times each, shape (N, m)."""
-    sgd.check_layer(layer)
-    rows = matrix_rows(sgd, matrix)
-    if rows is None:
-        return lambda gradients: gradients.reshape(len(gradients), -1)
-    return lambda gradients: gradients.reshape(len(gradients), -1) @ rows.T
-
-
-def batch_noise(sgd: SGD, matrix: Any) -> Callable[[Record, int], Array]:
-    """The variance that the last batch adds, given the last weights: shape (N,)."""
-    noise = GradientNoise.of(sgd.problem.data, matrix_rows(sgd, matrix))
-    return lambda record, b: float(sgd.design.variance_factor(b)) * noise.trace(record.weights)
+def batch_noise(sgd: SGD, apply: GradientMap) -> Callable[[Record, int], Array]:
+    """The variance that the last batch adds to A g, given the last weights: shape (N,)."""
+    noise = gradient_noise(sgd.problem.data, apply)
+    return lambda record, b: float(sgd.design.variance_factor(b)) * noise(record.weights)

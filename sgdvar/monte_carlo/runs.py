@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ class Run:
         """
         with _reporter(self.progress) as report:
             trajectories = Trajectories(self.sgd, tuple(self.steps), self.seed)
-            demand = self._demand(trajectories, measures[0])
+            demand = self._demand(trajectories, measures)
             blocks = [block for b, count in demand.items() for block in trajectories.blocks(b, count)]
             done, total = 0, sum(demand.values())
             result: dict[int, list[list[Summary]]] = {}
@@ -118,10 +119,11 @@ class Run:
                 report(done, total)
         return result
 
-    def _demand(self, trajectories: Trajectories, measure: Measure) -> dict[int, int]:
+    def _demand(self, trajectories: Trajectories, measures: Sequence[Measure]) -> dict[int, int]:
         """The replicates at each batch size, once the time they take is known to be within the budget."""
         sizes = dict.fromkeys(self.batch_sizes)
-        seconds = {b: trajectories.seconds_per_block(b) for b in sizes}
+        measuring = self._seconds_to_measure(trajectories, measures)
+        seconds = {b: trajectories.seconds_per_block(b) + measuring for b in sizes}
         if self.replicates is not None:
             demand = dict.fromkeys(sizes, self.replicates)
             self._check_budget(trajectories, demand, seconds, "replicates")
@@ -129,9 +131,16 @@ class Run:
         random = [b for b in sizes if self.sgd.design.variance_factor(b) != 0]
         self._check_budget(trajectories, dict.fromkeys(random, _PILOT), seconds, "relative_error")
         demand = dict.fromkeys(sizes, 2)  # all that b = n needs, where every replicate is the same
-        demand |= self._pilot(trajectories, measure, random)
+        demand |= self._pilot(trajectories, measures[0], random)
         self._check_budget(trajectories, demand, seconds, "relative_error")
         return demand
+
+    def _seconds_to_measure(self, trajectories: Trajectories, measures: Sequence[Measure]) -> float:
+        """A forecast for one block, from weights at the start."""
+        record, began = trajectories.at_start(), time.perf_counter()
+        for measure in measures:
+            measure(record, self.batch_sizes[0])
+        return (time.perf_counter() - began) * len(self.steps)
 
     def _pilot(self, trajectories: Trajectories, measure: Measure, batch_sizes: Sequence[int]) -> dict[int, int]:
         """The replicates that the relative error needs, from simulations that are used for nothing else."""

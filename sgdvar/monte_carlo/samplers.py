@@ -1,40 +1,33 @@
 r"""Mini-batch gradients drawn at random: the one place that knows how.
 
 A sampler is a pytree of the data's arrays with one method, ``gradients``: the mean over a fresh batch of the gradient
-of the squared loss, for many replicates at once. Trajectories know nothing else about batches. The batch size is
-traced, so one compilation serves them all.
+of the squared loss of linear regression, for many replicates at once. A network needs nothing else of a batch than this
+matrix at the product of its layers. The batch size is traced, so one compilation serves them all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sgdvar.data import Dataset
+from sgdvar.data import Dataset, DiscretePopulation
+from sgdvar.monte_carlo.draws import fold_draws, fold_subset
+from sgdvar.monte_carlo.examples import Examples
 from sgdvar.process import SGD
 from sgdvar.scalars import Array
 
-__all__ = [
-    "FiniteBatches",
-    "GaussianBatches",
-    "GaussianGradients",
-    "Sampler",
-    "fold_draws",
-    "fold_subset",
-    "sampler_for",
-    "uniform_below",
-]
+__all__ = ["AtomBatches", "FiniteBatches", "GaussianBatches", "GaussianGradients", "Sampler", "sampler_for"]
 
-_WORD = 32
+_BINOMIAL = 8  # one binomial number takes about as long as so many draws
+_COLUMN = 3  # one column of a Bartlett factor takes about as long as so many examples
 Leaf: TypeAlias = jax.Array | Array
 """NumPy arrays outside of compiled functions, traced ones inside."""
-_Carry = TypeVar("_Carry")
 
 
 class Sampler(Protocol):
@@ -58,100 +51,16 @@ class Sampler(Protocol):
         ...
 
 
-def uniform_below(key: jax.Array, bound: jax.Array, count: int) -> jax.Array:
-    """Integers uniform on 0, ..., bound - 1, exactly: multiply and shift, with rejection (Lemire).
+def _adding(X: Leaf, y: Leaf, weights: jax.Array) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """A function that adds to a sum of gradients, one per replicate, those of one example each."""
+    inputs, targets = jnp.asarray(X), jnp.asarray(y)
 
-    Args:
-        key: A key that is used nowhere else.
-        bound: An integer from 1 to 2**31 - 1, traced.
-        count: How many integers.
-    """
-    bound = jnp.asarray(bound).astype(jnp.uint64)
-    low, threshold = jnp.uint64(2**_WORD - 1), (jnp.uint64(2**_WORD) - bound) % bound
+    def add(total: jax.Array, indices: jax.Array) -> jax.Array:
+        x = inputs.at[indices].get(mode="promise_in_bounds")
+        residuals = jnp.sum(weights * x[:, None, :], axis=2) - targets.at[indices].get(mode="promise_in_bounds")
+        return total + residuals[:, :, None] * x[:, None, :]
 
-    def attempt(number: jax.Array | int) -> jax.Array:
-        words = jax.random.bits(jax.random.fold_in(key, number), (count,), jnp.uint32)
-        products: jax.Array = words.astype(jnp.uint64) * bound
-        return products
-
-    def is_rejected(products: jax.Array) -> jax.Array:
-        rejected: jax.Array = products & low < threshold
-        return rejected
-
-    def redraw(state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        number, products = state
-        return number + 1, jnp.where(is_rejected(products), attempt(number), products)
-
-    first = (jnp.uint32(1), attempt(0))
-    products = lax.while_loop(lambda state: jnp.any(is_rejected(state[1])), redraw, first)[1]
-    return jnp.right_shift(products, _WORD).astype(jnp.int32)
-
-
-def fold_draws(
-    fold: Callable[[_Carry, jax.Array], _Carry],
-    carry: _Carry,
-    key: jax.Array,
-    *,
-    population: int,
-    size: jax.Array,
-    replicates: int,
-) -> _Carry:
-    """``fold(carry, indices)`` over ``size`` independent uniform draws from 0, ..., population - 1.
-
-    Args:
-        fold: Takes the indices of one draw, shape (replicates,).
-        carry: Its first argument to start with.
-        key: A key that is used nowhere else.
-        population: n.
-        size: The number of draws, traced.
-        replicates: Independent batches drawn side by side.
-    """
-
-    def draw(i: jax.Array, carry: _Carry) -> _Carry:
-        return fold(carry, uniform_below(jax.random.fold_in(key, i), jnp.asarray(population), replicates))
-
-    result: _Carry = lax.fori_loop(0, size, draw, carry)
-    return result
-
-
-def fold_subset(
-    fold: Callable[[_Carry, jax.Array], _Carry],
-    carry: _Carry,
-    key: jax.Array,
-    *,
-    population: int,
-    size: jax.Array,
-    replicates: int,
-) -> _Carry:
-    """``fold(carry, indices)`` over the members of uniform random subsets of 0, ..., population - 1.
-
-    Floyd's algorithm: every subset is exactly equally likely. Members so far are kept as bits, so a draw costs the same
-    whatever the size.
-
-    Args:
-        fold: Takes one new member per replicate, shape (replicates,).
-        carry: Its first argument to start with.
-        key: A key that is used nowhere else.
-        population: n.
-        size: The number of members, traced; at most ``population``.
-        replicates: Independent subsets drawn side by side.
-    """
-    rows = jnp.arange(replicates)
-
-    def draw(i: jax.Array, state: tuple[jax.Array, _Carry]) -> tuple[jax.Array, _Carry]:
-        members, carry = state
-        last = population - size + i
-        candidate = uniform_below(jax.random.fold_in(key, i), last + 1, replicates)
-        words = members.at[rows, candidate // _WORD].get(mode="promise_in_bounds")
-        is_member = (words >> (candidate % _WORD).astype(jnp.uint32)) & 1 == 1
-        chosen = jnp.where(is_member, last, candidate).astype(jnp.int32)
-        bit = jnp.uint32(1) << (chosen % _WORD).astype(jnp.uint32)
-        members = members.at[rows, chosen // _WORD].add(bit, mode="promise_in_bounds", unique_indices=True)
-        return members, fold(carry, chosen)
-
-    none = jnp.zeros((replicates, -(-population // _WORD)), jnp.uint32)
-    result: _Carry = lax.fori_loop(0, size, draw, (none, carry))[1]
-    return result
+    return add
 
 
 @jax.tree_util.register_dataclass
@@ -179,21 +88,13 @@ class FiniteBatches:
     @classmethod
     def of(cls, data: Dataset, *, without_replacement: bool) -> FiniteBatches:
         """The sampler of a data set of numbers."""
-        X = np.asarray(data.X, dtype=np.float64)
-        y = np.asarray(data.y, dtype=np.float64).reshape(len(X), -1)
+        examples = Examples.of(data)
+        X, y = examples.X, examples.y
         return cls(X, y, X.T @ X / len(X), y.T @ X / len(X), without_replacement)
 
     def gradients(self, key: jax.Array, weights: jax.Array, batch_size: jax.Array) -> jax.Array:
         """As ``Sampler.gradients``."""
-        n = self.X.shape[0]
-        X, y = jnp.asarray(self.X), jnp.asarray(self.y)
-
-        def add(total: jax.Array, indices: jax.Array) -> jax.Array:
-            x = X.at[indices].get(mode="promise_in_bounds")
-            targets = y.at[indices].get(mode="promise_in_bounds")
-            residuals = jnp.sum(weights * x[:, None, :], axis=2) - targets
-            return total + residuals[:, :, None] * x[:, None, :]
-
+        n, add = self.X.shape[0], _adding(self.X, self.y, weights)
         zero, replicates = jnp.zeros_like(weights), len(weights)
         if not self.without_replacement:
             total = fold_draws(add, zero, key, population=n, size=batch_size, replicates=replicates)
@@ -210,8 +111,76 @@ class FiniteBatches:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
+class AtomBatches:
+    r"""Batches from a population of k atoms: one draw after the other, or for large batches the atoms' counts.
+
+    The counts are multinomial: given those of the atoms before, the count of atom i is binomial with probability
+    :math:`\pi_i / (\pi_i + \dots + \pi_k)`.
+
+    Attributes:
+        X: Inputs of the atoms, shape (k, p).
+        y: Targets, shape (k, q).
+        thresholds: The probabilities of the atoms up to each but the last together, shape (k - 1,).
+        chances: The probability of each atom given that none before it is drawn, shape (k,).
+    """
+
+    X: Leaf
+    y: Leaf
+    thresholds: Leaf
+    chances: Leaf
+
+    @classmethod
+    def of(cls, data: DiscretePopulation) -> AtomBatches:
+        """The sampler of a population of numbers."""
+        examples = Examples.of(data)
+        chances = examples.probabilities
+        tails = np.cumsum(chances[::-1])[::-1]
+        return cls(examples.X, examples.y, np.cumsum(chances)[:-1], np.minimum(chances / tails, 1))
+
+    def gradients(self, key: jax.Array, weights: jax.Array, batch_size: jax.Array) -> jax.Array:
+        """As ``Sampler.gradients``."""
+        by_counts = batch_size > _BINOMIAL * (len(self.X) - 1)
+        total: jax.Array = lax.cond(by_counts, self._total_by_counts, self._total_by_draws, key, weights, batch_size)
+        return total / batch_size
+
+    def _total_by_draws(self, key: jax.Array, weights: jax.Array, batch_size: jax.Array) -> jax.Array:
+        add, thresholds = _adding(self.X, self.y, weights), jnp.asarray(self.thresholds)
+
+        def draw(i: jax.Array, total: jax.Array) -> jax.Array:
+            uniform = jax.random.uniform(jax.random.fold_in(key, i), (len(weights),))
+            return add(total, jnp.searchsorted(thresholds, uniform, side="right", method="scan_unrolled"))
+
+        total: jax.Array = lax.fori_loop(0, batch_size, draw, jnp.zeros_like(weights))
+        return total
+
+    def _total_by_counts(self, key: jax.Array, weights: jax.Array, batch_size: jax.Array) -> jax.Array:
+        X, y, chances = jnp.asarray(self.X), jnp.asarray(self.y), jnp.asarray(self.chances)
+
+        def add(i: jax.Array, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            left, total = state
+            count = jax.random.binomial(jax.random.fold_in(key, i), left, chances[i], dtype=left.dtype)
+            gradient = (weights @ X[i] - y[i])[:, :, None] * X[i]
+            return left - count, total + count[:, None, None] * gradient
+
+        left = jnp.full(len(weights), batch_size.astype(weights.dtype))
+        total: jax.Array = lax.fori_loop(0, len(self.X), add, (left, jnp.zeros_like(weights)))[1]
+        return total
+
+    def draws(self, batch_size: int) -> int:
+        """As ``Sampler.draws``."""
+        return max(1, min(batch_size, _BINOMIAL * (len(self.X) - 1)))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
 class GaussianBatches:
-    r"""Batches from a Gaussian population, example by example: :math:`x = C\xi`, residual :math:`(W - W^*)x - D\zeta`.
+    r"""Batches from a Gaussian population: :math:`x = C\xi`, residual :math:`(W - W^*)x - D\zeta`.
+
+    The batch gradient is :math:`\frac1b (E C\, \Xi - D Z)\, \Xi^\top C^\top` with :math:`E = W - W^*` and standard
+    normal matrices of b columns, one for each example. For large b as many columns as :math:`\xi` has entries will do:
+    :math:`\Xi` is replaced by its Bartlett factor T, a lower triangular matrix with independent entries,
+    :math:`T_{jj}^2 \sim \chi^2_{b-j+1}` and standard normal below. For :math:`\Xi = T Q` with orthonormal rows of Q,
+    and :math:`Z Q^\top` is standard normal again, independent of :math:`\Xi`.
 
     Attributes:
         teacher: Shape (q, p).
@@ -227,19 +196,31 @@ class GaussianBatches:
         """As ``Sampler.gradients``."""
         errors = (weights - self.teacher) @ self.input_factor
         r, s, count = self.input_factor.shape[1], self.noise_factor.shape[1], len(weights)
+        by_factor = batch_size > _COLUMN * r
+        entries = jnp.arange(r)
+
+        def column(key: jax.Array, normals: jax.Array, j: jax.Array) -> jax.Array:
+            """Column j of the Bartlett factor, from 0."""
+            squares = jax.random.chisquare(key, (batch_size - j).astype(normals.dtype), (count, 1))
+            column: jax.Array = jnp.where(entries < j, 0, jnp.where(entries == j, jnp.sqrt(squares), normals))
+            return column
 
         def draw(i: jax.Array, total: jax.Array) -> jax.Array:
             normals = jax.random.normal(jax.random.fold_in(key, i), (count, r + s))
             xi, zeta = normals[:, :r], normals[:, r:]
+            xi = lax.cond(by_factor, column, lambda _, xi, __: xi, jax.random.fold_in(key, r + i), xi, i)
             residuals = jnp.sum(errors * xi[:, None, :], axis=2) - zeta @ self.noise_factor.T
-            return total + residuals[:, :, None] * xi[:, None, :]
+            gradients: jax.Array = residuals[:, :, None] * xi[:, None, :]
+            return total + gradients
 
-        total: jax.Array = lax.fori_loop(0, batch_size, draw, jnp.zeros_like(errors))
-        return total / batch_size @ self.input_factor.T
+        columns = jnp.where(by_factor, r, batch_size)
+        total = lax.fori_loop(0, columns, draw, jnp.zeros_like(errors))
+        gradients: jax.Array = total / batch_size @ self.input_factor.T
+        return gradients
 
     def draws(self, batch_size: int) -> int:
-        """As ``Sampler.draws``."""
-        return batch_size
+        """As ``Sampler.draws``: no more than a Bartlett factor takes."""
+        return min(batch_size, _COLUMN * int(self.input_factor.shape[1]))
 
 
 @jax.tree_util.register_dataclass
@@ -288,6 +269,8 @@ def sampler_for(sgd: SGD) -> Sampler:
     data = sgd.problem.data
     if isinstance(data, Dataset):
         return FiniteBatches.of(data, without_replacement=sgd.design.is_without_replacement)
+    if isinstance(data, DiscretePopulation):
+        return AtomBatches.of(data)
     teacher, factor, noise = (np.asarray(array, dtype=np.float64) for array in data.numbers())
     if len(teacher) == 1:
         return GaussianGradients(teacher, factor, float(np.sum(noise**2)))

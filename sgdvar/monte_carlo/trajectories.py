@@ -23,6 +23,7 @@ from jax import lax
 
 from sgdvar.errors import NonFiniteError
 from sgdvar.exact import stable_step_size
+from sgdvar.monte_carlo.chain import products, pulled_back
 from sgdvar.monte_carlo.samplers import Sampler, sampler_for
 from sgdvar.process import SGD
 from sgdvar.scalars import Array
@@ -37,7 +38,10 @@ _Result = TypeVar("_Result")
 
 
 class Record(NamedTuple):
-    """What replicates did at one step: weights before it and the gradient of its batch, both of shape (R, q, p)."""
+    """What replicates did at one step: weights before it and the gradient of its batch, both of shape (R, d).
+
+    Both are flattened row by row, one layer after the other.
+    """
 
     weights: Array
     gradients: Array
@@ -78,7 +82,7 @@ class Trajectories:
     def block_size(self) -> int:
         """The replicates in a block, a power of 2: fewer where their weights or subsets would fill memory."""
         by_examples = np.clip(2**24 // (self.sgd.problem.data.size or 1), 2**7, 2**10)
-        by_weights = np.clip(2**21 // self.sgd.start.size, 2**3, 2**10)
+        by_weights = np.clip(2**21 // self.sgd.weight_count, 2**3, 2**10)
         return 1 << (int(min(by_examples, by_weights)).bit_length() - 1)
 
     @cached_property
@@ -117,8 +121,14 @@ class Trajectories:
         counts = [self.block_size] * whole + [rest] * (rest > 0)
         return [Block(batch_size, index, count, is_pilot) for index, count in enumerate(counts)]
 
+    def at_start(self) -> Record:
+        """A record of one block before anything is drawn."""
+        start = np.concatenate([np.asarray(layer, dtype=np.float64).ravel() for layer in self.sgd.layers])
+        weights = np.tile(start, (self.block_size, 1))
+        return Record(weights, np.zeros_like(weights))
+
     def seconds_per_block(self, batch_size: int) -> float:
-        """A forecast from the first step of a block, without compilation."""
+        """A forecast for the simulation from the first step of a block, without compilation."""
         draws = self._sampler.draws(batch_size)
         probe = batch_size if draws <= _PROBE else _PROBE
         block = Block(probe, 0, self.block_size, is_pilot=True)
@@ -130,30 +140,46 @@ class Trajectories:
     def _run(self, block: Block, count: int) -> tuple[Array, Array, Array]:
         sgd = self.sgd
         step_sizes, slots = self._schedule
-        start = np.asarray(sgd.start, dtype=np.float64)
         with _settings():
             result = _simulate(
                 np.int64(self.seed),
                 np.int32(_PILOT if block.is_pilot else _MAIN),
                 np.int32(block.index),
                 self._sampler,
-                start.reshape(-1, start.shape[-1]),
+                tuple(np.asarray(layer, dtype=np.float64) for layer in sgd.layers),
                 float(sgd.problem.weight_decay),
                 step_sizes,
                 slots,
                 np.int32(count),
                 np.int32(block.batch_size),
+                self._weight_limit,
                 replicates=self.block_size,
                 records=len(self.steps),
             )
             weights, gradients, failed = (np.asarray(array) for array in result)
         return weights, gradients, failed
 
+    @property
+    def _weight_limit(self) -> float:
+        """How large weights may be, so that gradients, of degree 2 L - 1 in them, can be powers of floats, too."""
+        return float(_LIMIT ** (1 / (2 * len(self.sgd.layers) - 1)))
+
     def _non_finite(self, replicate: int, step: int, batch_size: int) -> NonFiniteError:
-        stable = stable_step_size(self.sgd, batch_size)
+        where = f"got more at step {step} in replicate {replicate} at batch size {batch_size}"
+        stable = None
+        if self.sgd.is_network:
+            message = (
+                f"simulated weights must stay below {self._weight_limit:.3g} and gradients below {_LIMIT:g}, {where}; "
+                "lower step_size; a network has no range of step sizes that are mean-square stable from every start"
+            )
+        else:
+            stable = stable_step_size(self.sgd, batch_size)
+            message = (
+                f"simulated weights must stay below {_LIMIT:g}, {where}; there, constant step sizes in "
+                f"(0, {stable:.6g}) are mean-square stable"
+            )
         return NonFiniteError(
-            f"simulated weights must stay below {_LIMIT:g}, got more at step {step} in replicate {replicate} at batch "
-            f"size {batch_size}; there, constant step sizes in (0, {stable:.6g}) are mean-square stable",
+            message,
             replicate=replicate,
             step=step,
             batch_size=batch_size,
@@ -186,6 +212,7 @@ def _simulate(
     slots: Any,
     count: Any,
     batch_size: Any,
+    weight_limit: Any,
     *,
     replicates: int,
     records: int,
@@ -193,27 +220,36 @@ def _simulate(
     """The first ``count`` steps of all replicates.
 
     Returns:
-        Weights and batch gradients at the recorded steps, each of shape (records, R, q, p), and for each replicate the
+        Weights and batch gradients at the recorded steps, each of shape (records, R, d), and for each replicate the
         first step at which it left the range of numbers (or the largest integer), shape (R,).
     """
     key = jax.random.key(seed, impl="threefry2x32")
     for value in (purpose, batch_size, index):
         key = jax.random.fold_in(key, value)
-    weights = jnp.broadcast_to(start, (replicates, *start.shape))
-    kept = jnp.zeros((records + 1, *weights.shape))
+    start = [jnp.broadcast_to(layer, (replicates, *layer.shape)) for layer in start]
+    kept = jnp.zeros((records + 1, *_flat(start).shape))
     never = jnp.full(replicates, _NEVER, jnp.int32)
 
     def advance(t: Any, state: Any) -> Any:
-        weights, kept_weights, kept_gradients, failed = state
-        gradients = sampler.gradients(jax.random.fold_in(key, t), weights, batch_size) + decay * weights
+        layers, kept_weights, kept_gradients, failed = state
+        signal = sampler.gradients(jax.random.fold_in(key, t), products(layers)[-1], batch_size)
+        steps = [part + decay * layer for part, layer in zip(pulled_back(layers, signal), layers, strict=True)]
+        weights, gradients = _flat(layers), _flat(steps)
         kept_weights = lax.dynamic_update_index_in_dim(kept_weights, weights, slots[t], 0)
         kept_gradients = lax.dynamic_update_index_in_dim(kept_gradients, gradients, slots[t], 0)
-        is_number = jnp.all((jnp.abs(weights) < _LIMIT) & (jnp.abs(gradients) < _LIMIT), axis=(1, 2))
+        is_number = jnp.all((jnp.abs(weights) < weight_limit) & (jnp.abs(gradients) < _LIMIT), axis=1)
         failed = jnp.where(is_number, failed, jnp.minimum(failed, t))
-        return weights - step_sizes[t] * gradients, kept_weights, kept_gradients, failed
+        layers = [layer - step_sizes[t] * step for layer, step in zip(layers, steps, strict=True)]
+        return layers, kept_weights, kept_gradients, failed
 
-    _, kept_weights, kept_gradients, failed = lax.fori_loop(0, count, advance, (weights, kept, kept, never))
+    _, kept_weights, kept_gradients, failed = lax.fori_loop(0, count, advance, (start, kept, kept, never))
     return kept_weights[:-1], kept_gradients[:-1], failed
+
+
+def _flat(layers: list[jax.Array]) -> jax.Array:
+    """Stacks of layers as rows of weights, shape (R, d)."""
+    rows = [layer.reshape(len(layer), -1) for layer in layers]
+    return rows[0] if len(rows) == 1 else jnp.concatenate(rows, axis=1)
 
 
 def workers() -> int:

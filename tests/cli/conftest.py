@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sgdvar.cli import main
+from tests.cli.networks import NETWORK, RISES, RISING
 
 ROOMS = """\
 size,age,price
@@ -25,6 +26,14 @@ def rooms(tmp_path) -> Path:
     path = tmp_path / "rooms.csv"
     path.write_text(ROOMS)
     return path
+
+
+@pytest.fixture
+def rising(tmp_path) -> tuple[object, ...]:
+    """Arguments for a network whose variance after one step rises from b = 2 to 3."""
+    path = tmp_path / "rising.csv"
+    path.write_text(RISING)
+    return ("--data", path, "--target", "y", *NETWORK, *RISES)
 
 
 @pytest.fixture

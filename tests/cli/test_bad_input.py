@@ -7,6 +7,8 @@ import sys
 import numpy as np
 import pytest
 
+from tests.cli.networks import NETWORK, settings
+
 
 def refused(outcome: tuple[int, str, str]) -> str:
     """The line that a refused command wrote."""
@@ -130,3 +132,47 @@ def test_without_matplotlib_a_figure_is_refused_before_any_work(sgdvar, rooms, m
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     message = refused(sgdvar("verify", "--data", rooms, "--target", "price", "--plot", "figure.png"))
     assert 'pip install "sgdvar[plot]"' in message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--widths", "0"], "argument --widths: a width must be at least 1, got 0"),
+        (["--widths", "2,"], "argument --widths: a width must be an integer, got ''"),
+        (["--features", "3"], "--features must be at most 2, the number of features in the data, got 3"),
+        (["--features", "0"], "argument --features: the number of features must be at least 1, got 0"),
+        (
+            ["--start", "1"],
+            "--start must be one number for each of the 6 weights of a 2-2-1 network, layer after layer",
+        ),
+        (["--model", "normal"], "argument --model: invalid choice: 'normal'"),
+        (
+            ["--model", "gaussian", "--sampling", "with-replacement"],
+            "--sampling must come with a finite number of examples, got with-replacement for --model gaussian",
+        ),
+        (["--steps", "7"], "lower --steps, --features or the number of --widths"),
+        (["--step-size", "1e60"], "the variance must be below 1e308 to be simulated, got more at step 1, b = 1; lower"),
+        (["--step-size", "0.1,0.1", "--steps", "3"], "step_size must give alpha_0, ..., alpha_(t-1) for step t, got 2"),
+        (["--batch-sizes", "7"], "batch_size must satisfy 1 <= b <= n without replacement, got 7 with n = 6"),
+        (["--problem", "logistic"], "argument --problem: invalid choice: 'logistic'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_an_option_of_a_network_that_cannot_be(sgdvar, rooms, options, message):
+    assert message in refused(sgdvar("verify", "--data", rooms, "--target", "price", *NETWORK, *options))
+
+
+@pytest.mark.parametrize("option", [["--widths", "2"], ["--model", "data"]], ids=" ".join)
+def test_options_of_networks_are_refused_for_linear_regression(sgdvar, rooms, option):
+    message = refused(sgdvar("derive", "--data", rooms, "--target", "price", *option))
+    assert f"{option[0]} must come with --problem deep-linear, got linear-regression" in message
+
+
+@pytest.mark.parametrize("command", ["verify", "derive"])
+def test_floats_are_refused_until_they_are_rounded(sgdvar, tmp_path, command):
+    np.savez(tmp_path / "data.npz", X=[[0.5, 1.5], [1.0, 0.1], [0.3, 0.2]], y=[1.0, 2.0, 0.5])
+    options = [command, "--data", tmp_path / "data.npz", *NETWORK, "--steps", "0"]
+    assert "--decimals must say how to round the data" in refused(sgdvar(*options))
+    assert len(settings(*options, "--decimals", "1")) == 1
+    (sgd,) = settings(*options, "--model", "gaussian")  # which is rational whatever the data
+    assert sgd.kind == "rational"

@@ -31,5 +31,18 @@ def test_the_right_formula_agrees_and_the_wrong_one_is_refuted(capsys):
     assert wrong.startswith("| without tr Cov(grad L(w_1)) | refuted: ")
 
 
+def test_the_network_example_agrees_and_draws(capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    runpy.run_path(str(EXAMPLES / "deep_linear_network.py"))["main"](str(tmp_path / "figure.png"))
+    output = capsys.readouterr().out
+    assert "one step: degree 6 (at most 6), proved" in output
+    assert "**AGREED**" in output
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_every_example_is_run_here():
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {"linear_regression_diabetes.py", "check_a_formula.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {
+        "linear_regression_diabetes.py",
+        "check_a_formula.py",
+        "deep_linear_network.py",
+    }

@@ -37,6 +37,13 @@ def test_every_option_says_its_default(sgdvar, command):
         assert "default" in option or option.startswith(("plot", "json")), option
 
 
+def test_help_names_the_options_of_networks(sgdvar):
+    for command in ("verify", "derive"):
+        _, output, _ = sgdvar(command, "--help")
+        for word in ("--problem", "--widths", "--features", "--model", "deep-linear", "gaussian"):
+            assert word in output
+
+
 def test_help_loads_no_numerical_library_but_numpy():
     code = "import sys; from sgdvar.cli import main; main(['verify', '--help']); print(*sys.modules, sep='\\n')"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

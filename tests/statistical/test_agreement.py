@@ -26,6 +26,27 @@ GAUSSIAN = sv.SGD(
     sv.LinearRegression(sv.GaussianPopulation(np.array([1.0, 2.0]), noise_factor=1.0)), start=[0.0, 0.0], step_size=0.02
 )
 
+EXAMPLES, TARGETS = [[1], [2], [-1], [3]], [1, 0, 2, 1]
+
+
+HALVES = ([[Fraction(1, 2)]], [[Fraction(1, 2)]])
+
+
+def network(data, step_size, start=HALVES, sampling=None):
+    return sv.SGD(sv.DeepLinearNetwork(data), start, step_size, sampling)
+
+
+NETWORKS = {
+    "without replacement": network(sv.Dataset(EXAMPLES, TARGETS), Fraction(1, 10)),
+    "with replacement": network(sv.Dataset(EXAMPLES, TARGETS), Fraction(1, 10), sampling=sv.WithReplacement()),
+    "atoms": network(
+        sv.DiscretePopulation(EXAMPLES, TARGETS, [Fraction(k, 10) for k in (1, 2, 3, 4)]),
+        Fraction(1, 20),
+        start=([[1], [Fraction(1, 2)]], [[Fraction(1, 2), 1]]),
+    ),
+}
+NETWORK = NETWORKS["without replacement"]
+
 
 def exact(sgd):
     polynomials = {step: sv.gradient_variance(sgd, step) for step in STEPS}
@@ -52,6 +73,33 @@ def test_the_false_alarm_rate_is_what_it_is_stated_to_be(judge):
         report = sv.verify(sgd, STEPS, BATCH_SIZES, replicates=4096, false_alarm_rate=0.05, seed=seed, formula=formula)
         alarms += not all(row.agrees for row in report.rows)
     judge.at_most(alarms, 1000, 0.05)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_exact_polynomial_of_a_network_agrees(name):
+    report = sv.verify(NETWORKS[name], [0, 1], [1, 2, 3], relative_error=0.01, false_alarm_rate=1e-12, seed=411)
+    assert report.verdict.status == "agreed"
+    assert all(result.is_rejected for result in report.planted if result.is_separable)
+    assert any(result.is_separable for result in report.planted)
+
+
+def test_a_layer_of_a_network_agrees_on_its_own():
+    for layer, matrix in ((1, None), (2, [[2]])):
+        report = sv.verify(NETWORK, [1], [1, 2], relative_error=0.02, layer=layer, matrix=matrix, seed=412)
+        assert report.verdict.status == "agreed"
+        assert report.rows[0].exact == float(sv.gradient_variance(NETWORK, 1, layer=layer, matrix=matrix)(1))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_false_alarm_rate_of_networks_is_what_it_is_stated_to_be(name, judge):
+    formula = {step: sv.gradient_variance(NETWORKS[name], step) for step in (0, 1)}
+    alarms = 0
+    for seed in range(200):
+        report = sv.verify(
+            NETWORKS[name], [0, 1], [1, 3], replicates=4096, false_alarm_rate=0.05, seed=seed, formula=formula
+        )
+        alarms += report.verdict.status == "refuted"
+    judge.at_most(alarms, 200, 0.05)
 
 
 DEGENERATE = {
@@ -94,10 +142,9 @@ def test_rare_examples_that_carry_the_variance_leave_it_undecided():
     sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1]] * 2000, targets)), [0], Fraction(1, 100))
     reports = [sv.verify(sgd, [0], [1], replicates=1500, seed=seed) for seed in range(20)]
     assert {report.verdict.status for report in reports} == {"undecided"}
-    assert any("some rare examples that carry 99.8 %" in report.verdict.reason for report in reports)
+    assert any("lack batches that are hardly ever drawn" in report.verdict.reason for report in reports)
     through_matrix = sv.verify(sgd, [0], [1], replicates=1500, matrix=[[1]])
-    np.testing.assert_allclose(through_matrix.rows[0].rare_share, reports[0].rows[0].rare_share)
-    assert sv.verify(sgd, [0], [64], replicates=1500).rows[0].rare_share == 0
+    assert through_matrix.rows[0].expected_error == reports[0].rows[0].expected_error
 
 
 def test_a_tiny_false_alarm_rate_still_refutes():
@@ -152,6 +199,16 @@ def test_at_an_interpolating_minimiser_every_variance_is_zero_up_to_rounding():
     assert max(row.estimate for row in report.rows) < 1e-28
 
 
+def test_at_weights_that_interpolate_every_variance_of_a_network_is_zero_up_to_rounding():
+    layers = [np.array([[300.0, -0.7], [0.1, 200.0]]), np.array([[0.9, 0.4]])]
+    data = sv.Dataset(X, (X @ layers[0].T @ layers[1].T)[:, 0])
+    sgd = sv.SGD(sv.DeepLinearNetwork(data), layers, 1e-6)
+    for matrix in (None, 1e6 * np.eye(6)):
+        report = sv.verify(sgd, [0, 5], [1, 4, 12], replicates=500, formula=lambda step, b: 0, matrix=matrix)
+        assert report.verdict.status == "agreed"
+        assert max(row.estimate for row in report.rows) > 1e-26  # not quite zero
+
+
 # --- wrong formulas are caught --------------------------------------------------------------------------------------
 
 MISTAKES = {
@@ -167,6 +224,14 @@ MISTAKES = {
         2,
         1,
         lambda right, c, b: right - float(sv.full_gradient_variance(WITH, 2)(1)),
+    ),
+    "half, network": (NETWORK, 1, 3, lambda right, c, b: right / 2),
+    "another layer": (NETWORK, 1, 2, lambda right, c, b: float(sv.gradient_variance(NETWORK, 1, layer=2)(2))),
+    "with for without replacement, network": (
+        NETWORK,
+        1,
+        2,
+        lambda right, c, b: float(sv.gradient_variance(NETWORKS["with replacement"], 1)(2)),
     ),
     "one more step": (WITHOUT, 1, 3, lambda right, c, b: float(sv.gradient_variance(WITHOUT, 2)(3))),
 }
@@ -244,6 +309,50 @@ def test_a_replicate_that_dominates_the_fourth_moment_leaves_it_undecided():
     assert "% of the fourth moment" in report.verdict.reason
 
 
+def outlier(problem, start, chance, step_size):
+    data = sv.DiscretePopulation([[1], [10]], [0, 0], [1 - chance, chance])
+    return sv.SGD(problem(data), start, step_size)
+
+
+RARE_PAIRS = {  # runs that draw the outlier twice carry the variance at step 1, and less than one is expected
+    "network": outlier(sv.DeepLinearNetwork, [[[1]], [[1]]], Fraction(1, 100), Fraction(1, 20)),
+    "network in floats": outlier(sv.DeepLinearNetwork, [[[1.0]], [[1.0]]], 0.01, 0.05),
+    "linear regression": outlier(sv.LinearRegression, [1], Fraction(1, 100), Fraction(1, 10)),
+}
+
+
+@pytest.mark.parametrize("name", RARE_PAIRS)
+def test_a_right_formula_is_not_refuted_where_rare_pairs_of_draws_carry_the_variance(name):
+    sgd = RARE_PAIRS[name]
+    formula = sv.gradient_variance(RARE_PAIRS["network"] if name == "network in floats" else sgd, 1)
+    reports = [sv.verify(sgd, [1], [1], replicates=4096, seed=seed, formula=formula) for seed in range(30)]
+    off = [report.rows[0] for report in reports if not report.rows[0].agrees]
+    assert off  # it looks as if it were refuted
+    assert all(row.expected_error > 1.4 * row.standard_error for row in off)
+    assert {report.verdict.status for report in reports} == {"undecided"}
+
+
+def test_a_heavy_tail_leaves_it_undecided():
+    """At step 1 a squared deviation has the twelfth moments of a normal variable in its mean."""
+    sgd = network(sv.GaussianPopulation([[1]]), Fraction(1, 4))
+    for seed in range(20):
+        report = sv.verify(sgd, [1], [1], replicates=20_000, false_alarm_rate=0.05, seed=seed)
+        assert report.verdict.status == "undecided"
+        assert not report.rows[0].is_trusted
+
+
+def test_a_formula_is_judged_even_where_the_exact_variance_is_out_of_reach():
+    floats = network(sv.Dataset(np.array(EXAMPLES, float), np.array(TARGETS, float)), 0.1, start=([[0.5]], [[0.5]]))
+    formula = sv.gradient_variance(NETWORK, 1)
+    for factor, status in ((1, "agreed"), (2, "refuted")):
+        report = sv.verify(floats, [1], [1, 2], relative_error=0.02, formula=factor * formula, seed=413)
+        assert report.verdict.status == status
+        assert "exact value" not in report.verdict.reason
+        assert "- none: they are made from the exact variance, which takes too long or needs" in str(report)
+    with pytest.raises(sv.NotExactError, match="rationalize"):
+        sv.verify(floats, [1], [1, 2], replicates=100)
+
+
 def test_wrong_formulas_that_the_grid_can_separate_are_rejected_and_the_others_named():
     larger = sv.Dataset(RNG.uniform(-1, 1, size=(60, 1)), RNG.uniform(-1, 1, size=60))
     sgd = sv.SGD(sv.LinearRegression(larger), start=[1.0], step_size=0.1)
@@ -257,23 +366,42 @@ def test_wrong_formulas_that_the_grid_can_separate_are_rejected_and_the_others_n
     assert "n for n - 1 in c(b): this grid cannot separate it (at most 1.67 % off" in str(report)
 
 
+def totals(sgd, steps):
+    return {step: sv.gradient_variance(sgd, step) for step in steps}
+
+
 def test_planted_formulas_fit_the_design():
     names = {
-        sgd: {formula.name for formula in planted_formulas(sgd, [0, 1], [1, 2])} for sgd in (WITHOUT, WITH, GAUSSIAN)
+        sgd: {formula.name for formula in planted_formulas(sgd, totals(sgd, [0, 1]), [1, 2])}
+        for sgd in (WITHOUT, WITH, GAUSSIAN)
     }
     assert names[WITHOUT] == {"1/b for c(b)", "n for n - 1 in c(b)", "conditional for total variance"}
     assert names[WITH] == {"b + 1 for b", "without for with replacement", "conditional for total variance"}
     assert names[GAUSSIAN] == {"b + 1 for b", "conditional for total variance"}
-    assert "conditional for total variance" not in {formula.name for formula in planted_formulas(WITH, [0], [1])}
+    at_start = planted_formulas(WITH, totals(WITH, [0]), [1])
+    assert "conditional for total variance" not in {formula.name for formula in at_start}
 
 
 def test_planted_formulas_are_the_wrong_values_that_they_are_named_after():
-    [b_plus_one, without, conditional] = planted_formulas(WITH, STEPS, [2])
+    [b_plus_one, without, conditional] = planted_formulas(WITH, totals(WITH, STEPS), [2])
     for row, step in enumerate(STEPS):
         V = sv.gradient_variance(WITH, step)
         np.testing.assert_allclose(b_plus_one.values[row, 0], V(3))
         np.testing.assert_allclose(without.values[row, 0], sv.BatchPolynomial(WITHOUT.design, V.c_coefficients)(2))
         np.testing.assert_allclose(conditional.values[row, 0], V(2) - sv.full_gradient_variance(WITH, step)(2))
+
+
+def test_planted_formulas_for_networks_are_those_values_too_though_coefficients_are_negative():
+    with_, without = (NETWORKS[name] for name in ("with replacement", "without replacement"))
+    V, U = sv.gradient_variance(with_, 1), sv.gradient_variance(without, 1)
+    assert min(V.c_coefficients) < 0
+    [b_plus_one, n_choose, conditional] = planted_formulas(with_, {1: V}, [2])
+    assert b_plus_one.values[0, 0] == float(V(3))
+    assert n_choose.values[0, 0] == float(sv.BatchPolynomial(without.design, V.c_coefficients)(2))
+    np.testing.assert_allclose(conditional.values[0, 0], float(V(2) - sv.full_gradient_variance(with_, 1)(2)))
+    assert planted_formulas(without, {1: U}, [2])[0].values[0, 0] == float(
+        sv.BatchPolynomial(with_.design, U.c_coefficients)(2)
+    )
 
 
 def test_a_grid_that_can_separate_nothing_says_so():
@@ -302,7 +430,7 @@ def test_a_data_set_of_one_example_has_nothing_to_tell_apart():
     report = sv.verify(sgd, [0], [1])
     assert report.verdict.status == "agreed"
     assert report.planted == ()
-    assert "none fits this design" in report.to_markdown()
+    assert "- none: no mistake fits this design" in report.to_markdown()
 
 
 # --- bad input ------------------------------------------------------------------------------------------------------

@@ -202,7 +202,7 @@ def test_the_replicates_of_a_short_run_are_the_first_of_a_longer_one():
     short, long = gradients(1500), gradients(3000)
     assert (len(short), len(long)) == (1500, 3000)
     assert (short == long[:1500]).all()
-    assert len(np.unique(long[:, 0, 0])) > 2000  # and blocks differ
+    assert len(np.unique(long[:, 0])) > 2000  # and blocks differ
 
 
 def test_steps_recorded_in_one_run_do_not_depend_on_which_others_are():
@@ -218,7 +218,7 @@ def test_the_pilot_shares_no_replicate_with_the_run():
     pilot, main = (
         trajectories.simulate(trajectories.blocks(3, 512, is_pilot=p)[0])[0].gradients for p in (True, False)
     )
-    assert (pilot != main).any(axis=(1, 2)).mean() > 0.9
+    assert (pilot != main).any(axis=1).mean() > 0.9
 
 
 def test_ints_fractions_and_floats_are_simulated_alike():
@@ -263,7 +263,7 @@ def test_the_global_configuration_of_jax_stays_as_it_was():
         ({"seed": 2**63}, ValueError, r"seed must be below 2\*\*63, got 9223372036854775808"),
         ({"time_budget": 0}, ValueError, "time_budget must be positive, got 0"),
         ({"matrix": [[1, 2]]}, ValueError, r"matrix must have shape \(m, d\) with d = 1"),
-        ({"layer": 2}, ValueError, "layer must be None or 1, the only layer of linear regression, got 2"),
+        ({"layer": 2}, ValueError, "layer must be None or 1, the only layer, got 2"),
     ],
 )
 def test_bad_arguments_are_refused_before_any_work(arguments, error, message):
@@ -310,7 +310,9 @@ def test_symbols_are_refused():
 def test_other_data_of_another_shape_are_refused():
     with pytest.raises(ValueError, match="data must have the inputs and outputs of Dataset"):
         sv.estimate_expected_loss(SMALL, 1, [1], data=sv.Dataset(X, Y))
-    with pytest.raises(TypeError, match="data must be a Dataset or a GaussianPopulation, got list"):
+    with pytest.raises(
+        TypeError, match="data must be a Dataset, a GaussianPopulation or a DiscretePopulation, got list"
+    ):
         sv.estimate_expected_loss(SMALL, 1, [1], data=[1])
 
 
@@ -347,6 +349,15 @@ def test_a_forecast_beyond_the_budget_stops_before_the_run(monkeypatch):
     monkeypatch.setattr(Trajectories, "simulate", fail)
     with pytest.raises(sv.BudgetExceededError):
         sv.estimate_gradient_variance(SMALL, 3, [1], relative_error=0.01, time_budget=1e-9)
+
+
+def test_the_forecast_counts_the_time_that_measuring_takes():
+    def slow(record, b):
+        time.sleep(0.05)
+        return summarise_mean(record.weights[:, 0])
+
+    with pytest.raises(sv.BudgetExceededError, match="or lower replicates="):
+        Run(SMALL, [0, 1], [1], replicates=100_000, time_budget=2).summaries([slow])
 
 
 def test_a_relative_error_of_a_mean_of_zero_is_out_of_reach():
@@ -417,8 +428,8 @@ def test_the_callers_jax_settings_change_nothing():
 
 
 def test_a_refusal_for_a_huge_batch_is_quick():
-    sgd = sv.SGD(sv.LinearRegression(sv.GaussianPopulation(np.eye(2))), np.zeros((2, 2)), 0.25)
+    sgd = finite(sv.WithReplacement())
     began = time.perf_counter()
-    with pytest.raises(sv.BudgetExceededError, match="hours"):
+    with pytest.raises(sv.BudgetExceededError, match="minutes"):
         sv.estimate_gradient_variance(sgd, 1, [10**7], time_budget=1)
-    assert time.perf_counter() - began < 20  # one step of such a batch takes half an hour
+    assert time.perf_counter() - began < 20  # one step of such a batch takes minutes

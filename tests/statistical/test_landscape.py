@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import sgdvar as sv
-from sgdvar.monte_carlo.landscape import GradientNoise, Landscape
+from sgdvar.monte_carlo.chain import Chain, GradientMap
+from sgdvar.monte_carlo.landscape import Landscape
+from sgdvar.monte_carlo.noise import gradient_noise
 from sgdvar.monte_carlo.samplers import FiniteBatches
 
 RNG = np.random.default_rng(0)
@@ -21,8 +23,16 @@ def problem_with(outputs: int | None) -> sv.LinearRegression:
 
 
 def weights_for(problem: sv.LinearRegression) -> np.ndarray:
-    """Weights of five replicates, shape (5, q, p)."""
-    return RNG.normal(size=(5, problem.data.outputs or 1, P))
+    """Weights of five replicates, shape (5, q p)."""
+    return RNG.normal(size=(5, (problem.data.outputs or 1) * P))
+
+
+def one_layer(data) -> Chain:
+    return Chain(((data.outputs or 1, data.inputs),))
+
+
+def noise(data, matrix=None):
+    return gradient_noise(data, GradientMap(one_layer(data), matrix))
 
 
 def example_loss(problem, w, x, y):
@@ -49,7 +59,7 @@ def test_the_problems_example_gradients_are_the_derivative_of_its_losses(outputs
 def test_loss_and_gradient_are_the_mean_over_examples(outputs):
     problem = problem_with(outputs)
     weights = weights_for(problem)
-    landscape = Landscape.of(problem.data, problem.weight_decay)
+    landscape = Landscape.of(problem.data, one_layer(problem.data), problem.weight_decay)
     for w, loss, gradient in zip(weights, landscape.loss(weights), landscape.gradient(weights), strict=True):
         shaped = w.reshape(problem.weight_shape)
         losses = problem.example_losses(shaped, problem.data.X, problem.data.y)
@@ -65,8 +75,7 @@ def test_noise_is_the_covariance_of_example_gradients(outputs, with_matrix):
     weights = weights_for(problem)
     d = weights[0].size
     matrix = RNG.normal(size=(4, d)) if with_matrix else None
-    noise = GradientNoise.of(problem.data, matrix).trace(weights)
-    for w, trace in zip(weights, noise, strict=True):
+    for w, trace in zip(weights, noise(problem.data, matrix)(weights), strict=True):
         rows = example_gradients(problem, w).reshape(N, d) @ (np.eye(d) if matrix is None else matrix.T)
         np.testing.assert_allclose(trace, rows.var(axis=0).sum(), rtol=1e-10)
 
@@ -77,18 +86,18 @@ def test_a_gaussian_population_has_the_moments_of_isserlis_theorem(outputs, with
     q = outputs or 1
     teacher, factor, noise_factor = RNG.normal(size=(q, P)), RNG.normal(size=(P, 4)), RNG.normal(size=(q, 2))
     data = sv.GaussianPopulation(teacher if outputs else teacher[0], input_factor=factor, noise_factor=noise_factor)
-    weights = RNG.normal(size=(5, q, P))
+    weights = RNG.normal(size=(5, q * P))
     matrix = RNG.normal(size=(4, q * P)) if with_matrix else None
     A = np.eye(q * P) if matrix is None else matrix
-    landscape, S = Landscape.of(data, 0.3), factor @ factor.T
-    traces = GradientNoise.of(data, matrix).trace(weights)
+    landscape, S = Landscape.of(data, one_layer(data), 0.3), factor @ factor.T
+    traces = noise(data, matrix)(weights)
     for w, loss, gradient, trace in zip(
         weights, landscape.loss(weights), landscape.gradient(weights), traces, strict=True
     ):
-        E = w - teacher
+        E = w.reshape(q, P) - teacher
         residual = E @ S @ E.T + noise_factor @ noise_factor.T
         np.testing.assert_allclose(loss, np.trace(residual) / 2 + 0.15 * (w**2).sum(), rtol=1e-12)
-        np.testing.assert_allclose(gradient, E @ S + 0.3 * w, rtol=1e-12)
+        np.testing.assert_allclose(gradient, (E @ S).ravel() + 0.3 * w, rtol=1e-12)
         ES = E @ S
         covariance = np.einsum("kl,ij->kilj", residual, S) + np.einsum("kj,li->kilj", ES, ES)
         covariance = covariance.reshape(q * P, q * P)
@@ -101,18 +110,19 @@ def test_a_batch_of_everything_has_the_gradient_of_the_loss(outputs):
     weights = weights_for(problem)
     sampler = FiniteBatches.of(problem.data, without_replacement=True)
     with jax.enable_x64(True):
-        drawn = sampler.gradients(jax.random.key(201), jnp.asarray(weights), jnp.int32(N))
-    expected = Landscape.of(problem.data, 0.0).gradient(weights)
-    np.testing.assert_allclose(drawn, expected, rtol=1e-10, atol=1e-13)
+        stacked = jnp.asarray(weights).reshape(len(weights), -1, P)
+        drawn = sampler.gradients(jax.random.key(201), stacked, jnp.int32(N))
+    expected = Landscape.of(problem.data, one_layer(problem.data), 0.0).gradient(weights)
+    np.testing.assert_allclose(drawn.reshape(weights.shape), expected, rtol=1e-10, atol=1e-13)
 
 
 def test_a_noise_that_is_zero_is_found_to_be_zero_up_to_rounding():
     data = sv.Dataset(np.ones((4, 1)), np.full(4, 1e6))
-    noise = GradientNoise.of(data, None).trace(np.array([[[0.0]], [[5.0]]]))
-    np.testing.assert_allclose(noise, 0, atol=1e-3)  # gradients are of size 1e6, so this is 1e-15 of their squares
+    found = noise(data)(np.array([[0.0], [5.0]]))
+    np.testing.assert_allclose(found, 0, atol=1e-3)  # gradients are of size 1e6, so this is 1e-15 of their squares
 
 
 def test_noise_about_a_large_mean_does_not_cancel():
     y = 1e8 + np.array([-1.0, 0.0, 1.0])
-    noise = GradientNoise.of(sv.Dataset(np.ones((3, 1)), y), None).trace(np.array([[[1e8]]]))
-    np.testing.assert_allclose(noise, 2 / 3, rtol=1e-6)
+    found = noise(sv.Dataset(np.ones((3, 1)), y))(np.array([[1e8]]))
+    np.testing.assert_allclose(found, 2 / 3, rtol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import partial
 from itertools import combinations, product
 
@@ -9,17 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 import sgdvar as sv
-from sgdvar.monte_carlo.samplers import (
-    FiniteBatches,
-    GaussianBatches,
-    GaussianGradients,
-    fold_draws,
-    fold_subset,
-    sampler_for,
-    uniform_below,
-)
+from sgdvar.monte_carlo.draws import fold_draws, fold_subset, uniform_below
+from sgdvar.monte_carlo.samplers import AtomBatches, FiniteBatches, GaussianBatches, GaussianGradients, sampler_for
 
 REPLICATES = 20_000
 
@@ -174,5 +169,119 @@ def test_gaussian_gradients_vanish_at_the_teacher_without_noise():
     assert not g.any()
 
 
-def test_several_outputs_are_drawn_from_raw_batches():
+def test_one_output_is_drawn_directly_and_several_from_batches():
+    assert isinstance(sampler_for(gaussian(None)), GaussianGradients)
     assert isinstance(sampler_for(gaussian(None, outputs=2)), GaussianBatches)
+
+
+# --- several outputs: batches of any size, or their Bartlett factors ------------------------------------------------
+
+BATCH_SIZES = [1, 2, 9, 10, 11, 1000]  # below and at p = 3, and on both sides of 3 p
+
+
+def mean_and_error(values):
+    return values.mean(axis=0), values.std(axis=0) / np.sqrt(len(values))
+
+
+@pytest.mark.parametrize("b", BATCH_SIZES)
+def test_second_moments_of_inputs_have_the_moments_of_a_wishart_matrix(b, judge):
+    """For S the mean of x x^T over a batch: E[S M S] = M + (M^T + tr(M) I) / b, and the third moment E tr(S^3)."""
+    p, u = 3, Fraction(1, b)
+    sampler = GaussianBatches(np.zeros((p, p)), np.eye(p), np.zeros((p, 1)))
+    S = drawn_gradients(sampler, 111 + b, b, np.eye(p))
+    M = np.array([[1, 2, -1], [0, 3, 1], [2, 0, -2]])
+    judge.agree(S.mean(axis=0), np.eye(p), S.std(axis=0) / np.sqrt(REPLICATES))
+    found, error = mean_and_error(S @ M @ S)
+    judge.agree(found, M + float(u) * (M.T + np.trace(M) * np.eye(p)), error)
+    found, error = mean_and_error(np.trace(S @ S @ S, axis1=1, axis2=2))
+    judge.agree(found, float(p + 3 * u * (p**2 + p) + u**2 * (p**3 + 3 * p**2 + 4 * p)), error)
+    assert np.linalg.matrix_rank(S[0]) == min(b, p)
+
+
+@pytest.mark.parametrize("b", BATCH_SIZES)
+def test_label_noise_is_normal_given_the_inputs(b, judge):
+    """At the teacher a batch of noise has norm sigma |Z| sqrt(chi^2_p) / b, with |Z|^2 chi-squared of b degrees."""
+    p, sigma = 3, 2
+    sampler = GaussianBatches(np.ones((1, p)), np.eye(p), np.array([[float(sigma)]]))
+    squares = (drawn_gradients(sampler, 121 + b, b, np.ones((1, p))) ** 2).sum(axis=(1, 2))
+    for power, expected in ((1, Fraction(b * p, b**2)), (2, Fraction(b * (b + 2) * p * (p + 2), b**4))):
+        found, error = mean_and_error(squares**power)
+        judge.agree(found, float(sigma ** (2 * power) * expected), error)
+
+
+@pytest.mark.parametrize("b", BATCH_SIZES)
+def test_gradients_of_several_outputs_have_the_moments_of_isserlis_theorem(b, judge):
+    C, D = np.array([[1, 0, 2], [-1, 1, 0], [0, 2, 1]]), np.array([[1, 0, 1], [2, -1, 0]])
+    teacher, weights = np.array([[1, 0, -1], [0, 2, 1]]), np.array([[0, 1, -1], [1, 1, 0]])
+    sampler, E, S = GaussianBatches(teacher, C, D), weights - teacher, C @ C.T
+    g = drawn_gradients(sampler, 131 + b, b, weights.astype(float))
+    M, residual = E @ S, E @ S @ E.T + D @ D.T
+    judge.agree(g.mean(axis=0), M, g.std(axis=0) / np.sqrt(REPLICATES))
+    covariance = np.einsum("kl,ij->kilj", residual, S) + np.einsum("kj,li->kilj", M, M)
+    found, error = mean_and_error(np.einsum("nki,nlj->nkilj", g - M, g - M))
+    judge.agree(found, covariance / b, error)
+
+
+def test_a_huge_batch_takes_no_longer_than_a_factor():
+    sampler = sampler_for(gaussian(None, outputs=2))  # inputs that depend on two normal variables
+    assert [sampler.draws(b) for b in (1, 6, 7, 2**31 - 1)] == [1, 6, 6, 6]
+    g = drawn_gradients(sampler, 112, 2**31 - 1, np.eye(2, 3))
+    assert g.std(axis=0).max() < 1e-3
+
+
+# --- atoms ----------------------------------------------------------------------------------------------------------
+
+CHANCES = [Fraction(1, 2), Fraction(1, 3), Fraction(1, 6)]
+
+
+def atom_counts(draw, key, batch_size, chances=CHANCES):
+    """How often each atom is drawn, shape (replicates, k); the total of a batch holds the counts as digits."""
+    targets = [-(1000**i) for i in range(len(chances))]
+    sampler = AtomBatches.of(sv.DiscretePopulation([[1]] * len(chances), targets, chances))
+    with jax.enable_x64(True):
+        weights = jnp.zeros((REPLICATES, 1, 1))
+        totals = getattr(sampler, draw)(jax.random.key(key), weights, jnp.int32(batch_size))
+        totals = np.asarray(totals)[:, 0, 0] * (batch_size if draw == "gradients" else 1)
+    digits = np.round(totals).astype(np.int64)[:, None] // 1000 ** np.arange(len(chances)) % 1000
+    assert (digits.sum(axis=1) == batch_size).all()
+    return digits
+
+
+@pytest.mark.parametrize("draw", ["_total_by_draws", "_total_by_counts"])
+@pytest.mark.parametrize("b", [1, 2, 4])
+def test_atoms_are_drawn_with_multinomial_probabilities(draw, b, judge):
+    counts = atom_counts(draw, 141 + b, b)
+    outcomes = np.array([c for c in product(range(b + 1), repeat=3) if sum(c) == b])
+    expected = stats.multinomial(b, [float(chance) for chance in CHANCES]).pmf(outcomes)
+    found = (counts[:, None] == outcomes).all(axis=2).mean(axis=0)
+    judge.agree(found, expected, np.sqrt(expected * (1 - expected) / REPLICATES))
+
+
+@pytest.mark.parametrize("b", [16, 17, 400])
+def test_large_batches_of_atoms_have_multinomial_moments(b, judge):
+    counts = atom_counts("gradients", 151 + b, b)
+    chances = np.array([float(chance) for chance in CHANCES])
+    judge.agree(counts.mean(axis=0), b * chances, counts.std(axis=0) / np.sqrt(REPLICATES))
+    found, error = mean_and_error(np.einsum("ni,nj->nij", counts - b * chances, counts - b * chances))
+    judge.agree(found, b * (np.diag(chances) - np.outer(chances, chances)), error)
+    found, error = mean_and_error((counts - b * chances) ** 3)
+    judge.agree(found, b * chances * (1 - chances) * (1 - 2 * chances), error)
+
+
+@pytest.mark.parametrize("draw", ["_total_by_draws", "_total_by_counts"])
+def test_rare_atoms_are_as_rare_as_stated(draw, judge):
+    chances = [Fraction(999, 1000), Fraction(1, 1000)]
+    for arrangement in (chances, chances[::-1]):
+        counts = atom_counts(draw, 161, 100, arrangement)
+        expected = np.array([100 * float(chance) for chance in arrangement])
+        judge.agree(counts.mean(axis=0), expected, np.sqrt(0.1 * 0.999 / REPLICATES))
+        never = (counts[:, arrangement.index(chances[1])] == 0).mean()
+        judge.agree(never, 0.999**100, np.sqrt(0.999**100 * (1 - 0.999**100) / REPLICATES))
+
+
+def test_one_atom_is_certain_and_large_batches_cost_no_more_than_counts():
+    assert (atom_counts("gradients", 171, 7, [1]) == 7).all()
+    data = sv.DiscretePopulation([[1, 2], [3, 4]], [1, 0], [0.5, 0.5])
+    sampler = sampler_for(sv.SGD(sv.LinearRegression(data), [0, 0], 0.1))
+    assert isinstance(sampler, AtomBatches)
+    assert [sampler.draws(b) for b in (1, 8, 9, 10**6)] == [1, 8, 8, 8]

@@ -164,8 +164,8 @@ def _law(
             f"numbers must be exact for the moments of a network, got floats in {sgd} or in what is asked of it; write "
             "0.1 as Fraction(1, 10), or convert floats on purpose with sgdvar.rationalize"
         )
-    check_budget(sgd, step, degree, budget, in_batch=in_batch)
-    if kind != "symbolic" and not in_batch and prefers_branching(sgd, step, degree):
+    check_budget(sgd, step, degree, budget, kind=kind, in_batch=in_batch)
+    if not in_batch and prefers_branching(sgd, step, degree, kind):
         return Branching(sgd, step)
     return Propagation(sgd, step, Expressions.of([*sgd.numbers(), *others]).symbols if kind == "symbolic" else ())
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from sgdvar.data import GaussianPopulation
 from sgdvar.errors import BudgetExceededError
 from sgdvar.process import SGD
+from sgdvar.scalars import Kind
 
 __all__ = ["Cost", "branching_cost", "check_budget", "prefers_branching", "propagation_cost"]
 
+_LARGEST_DEGREE = 3000  # of a step: beyond, every forecast is too large
 _MOST_EXAMPLES = 30  # to run through all sequences of batches of
 _PRODUCTS_PER_MONOMIAL = 1000  # what time allows is held to be 1000 times what memory allows
 
@@ -21,14 +23,19 @@ class Cost:
 
     Attributes:
         monomials: The most monomials of any one polynomial.
-        products: Products of coefficients, each some 20 nanoseconds or, for long numbers, more.
+        products: Products of coefficients, each some 25 nanoseconds or, for long numbers, more.
     """
 
-    monomials: int
+    monomials: float
     products: float
 
+    @property
+    def budget(self) -> float:
+        """The smallest budget that allows it."""
+        return max(self.products, self.monomials * _PRODUCTS_PER_MONOMIAL)
 
-def check_budget(sgd: SGD, step: int, degree: int, budget: float, *, in_batch: int = 0) -> None:
+
+def check_budget(sgd: SGD, step: int, degree: int, budget: float, *, kind: Kind, in_batch: int = 0) -> None:
     """Checks that the cheapest way to average a polynomial of the weights is within the budget.
 
     Args:
@@ -36,37 +43,49 @@ def check_budget(sgd: SGD, step: int, degree: int, budget: float, *, in_batch: i
         step: t.
         degree: The polynomial's degree in the weights.
         budget: The most products of coefficients.
-        in_batch: Its degree in the residual statistic of one more batch; 0 for none.
+        kind: The numbers of the process and of what is asked of it.
+        in_batch: The degree in the residual statistic of one more batch; 0 for none.
 
     Raises:
         BudgetExceededError: It is not; the message says what would be.
     """
-    is_branching = not in_batch and prefers_branching(sgd, step, degree)
-    cost = branching_cost(sgd, step) if is_branching else propagation_cost(sgd, step, degree, in_batch=in_batch)
-    most = budget / _PRODUCTS_PER_MONOMIAL
-    if cost.products <= budget and cost.monomials <= most:
+    cost = _cheapest(sgd, step, degree, kind, in_batch)
+    if cost.budget <= budget:
         return
     if cost.products > budget:
         what, needed, limit = "products of coefficients", cost.products, budget
     else:
-        what, needed, limit = "monomials", cost.monomials, most
-    fits = [t for t in range(step) if propagation_cost(sgd, t, degree, in_batch=in_batch).products <= budget]
+        what, needed, limit = "monomials", cost.monomials, budget / _PRODUCTS_PER_MONOMIAL
+    fits = [t for t in range(step) if _cheapest(sgd, t, degree, kind, in_batch).budget <= budget]
+    remedy = f"step {max(fits)} would fit, and so may" if fits else "what may fit are"
+    more = f"raise budget= to {_rounded_up(cost.budget)} (some 25 ns each), or " if math.isfinite(cost.budget) else ""
     raise BudgetExceededError(
-        f"an exact expectation must need at most {_rounded(limit)} {what}, got {_rounded(needed)} for step {step} of "
-        f"{sgd}; step {max(fits, default=0)} would fit, and so may fewer inputs or outputs; raise budget= to "
-        f"{_rounded(max(cost.products, cost.monomials * _PRODUCTS_PER_MONOMIAL))} (some 25 ns each), or simulate with "
-        "sgdvar.estimate_gradient_variance",
+        f"an exact expectation must need at most {_rounded_up(limit)} {what}, got {_rounded_up(needed)} for step "
+        f"{step} of {sgd}; {remedy} fewer inputs or outputs; {more}simulate with sgdvar.estimate_gradient_variance",
         needed=needed,
         limit=limit,
         unit=what,
     )
 
 
-def prefers_branching(sgd: SGD, step: int, degree: int) -> bool:
-    """Whether running through all sequences of batches is possible, and cheaper than propagating moments."""
-    if not sgd.design.is_without_replacement or sgd.kind == "symbolic":
+def prefers_branching(sgd: SGD, step: int, degree: int, kind: Kind | None = None) -> bool:
+    """Whether running through all sequences of batches is possible, and cheaper than propagating moments.
+
+    Args:
+        sgd: The process.
+        step: t.
+        degree: The degree in the weights of what is averaged.
+        kind: The numbers of the process and of what is asked of it; those of the process if omitted.
+    """
+    if not sgd.design.is_without_replacement or (kind or sgd.kind) == "symbolic":
         return False
     return branching_cost(sgd, step).products < propagation_cost(sgd, step, degree).products
+
+
+def _cheapest(sgd: SGD, step: int, degree: int, kind: Kind, in_batch: int) -> Cost:
+    if not in_batch and prefers_branching(sgd, step, degree, kind):
+        return branching_cost(sgd, step)
+    return propagation_cost(sgd, step, degree, in_batch=in_batch)
 
 
 def propagation_cost(sgd: SGD, step: int, degree: int, *, in_batch: int = 0) -> Cost:
@@ -80,6 +99,8 @@ def propagation_cost(sgd: SGD, step: int, degree: int, *, in_batch: int = 0) -> 
     is_gaussian = isinstance(sgd.problem.data, GaussianPopulation)
     monomials = products = 0
     orders = 2  # powers of u
+    if step * math.log(2 * depth - 1) > math.log(_LARGEST_DEGREE):
+        return Cost(math.inf, math.inf)
     stages = [(s, degree * (2 * depth - 1) ** (step - 1 - s)) for s in range(step)]
     weights = [own * growth for _, own in stages]  # degrees in the weights before each batch
     if in_batch:
@@ -113,7 +134,8 @@ def branching_cost(sgd: SGD, step: int) -> Cost:
         return Cost(1, math.inf)
     networks = sum(math.comb(n, b) ** step for b in range(1, n + 1))
     widths = [sgd.layers[0].shape[1], *(len(layer) for layer in sgd.layers)]
-    return Cost(1, networks * 20 * (100 + sum(a * b * max(a, b) for a in widths for b in widths)))
+    work = 20 * (100 + sum(a * b * max(a, b) for a in widths for b in widths))
+    return Cost(1, networks * work)
 
 
 def _moments_cost(sgd: SGD, size: int, degree: int, *, at_start: bool) -> int:
@@ -125,7 +147,7 @@ def _moments_cost(sgd: SGD, size: int, degree: int, *, at_start: bool) -> int:
     parts = [_homogeneous(size, k) * (1 if at_start else _terms(size, k)) for k in range(degree + 1)]
     linear = parts[1] if degree else 1
     sums = len(data.X) * sum(parts) * linear
-    convolution = sum(parts[i] * parts[k - i] for k in range(degree + 1) for i in range(k + 1))
+    convolution = _terms(2 * size, degree) * (1 if at_start else _terms(size, degree // 2) ** 2)
     if sgd.design.is_without_replacement:
         orders = min(degree, len(data.X))
         return sums + convolution * orders * orders // 2
@@ -142,5 +164,8 @@ def _homogeneous(variables: int, degree: int) -> int:
     return math.comb(variables + degree - 1, variables - 1)
 
 
-def _rounded(count: float) -> str:
-    return f"{count:,.0f}" if count < 1e6 else f"{count:.1e}"
+def _rounded_up(count: float) -> str:
+    if count < 1e6 or not math.isfinite(count):
+        return f"{count:,.0f}" if math.isfinite(count) else "too many"
+    unit = 10 ** (math.floor(math.log10(count)) - 1)
+    return f"{math.ceil(count / unit) * unit:.1e}"
