@@ -175,10 +175,9 @@ def no_constant_term() -> Step:
         r"place of every $R$: the expectation of a polynomial is its value along gradient descent, and "
         r"$E \lVert A g_t \rVert^2 = \lVert E\, A g_t \rVert^2$. The variance has **no constant term in $c(b)$**, in "
         r"any design.",
-        "zero and degree of the polynomial through as many values from the definition as the bound asks for, and one "
-        "value more; exhaustive enumeration in rational numbers of all batches of two kinds of examples, half of them "
-        "each, for " + ", ".join(f"L = {depth} and t = {t}" for depth, t in CASES) + "; without replacement up to "
-        "degree 10",
+        "exhaustive enumeration in rational numbers of all batches of two kinds of examples, half of them each: the "
+        "polynomial of the largest degree allowed through the first values goes through the next one and through 0; "
+        "(L, t) = " + ", ".join(map(str, CASES)) + "; without replacement up to degree 10",
     )
 
 

@@ -81,14 +81,14 @@ def every_single_example_at_the_minimum() -> Step:
         value = (mu**2 - 1) ** 6 * (mu**2 + 1) / (64 * mu**4) * (mixed * square - mixed**2 * m**2)
         identity(variance, value if b == 2 else 0)
     return (
-        r"V(1) &= 0, \\ V(2) &= \frac{(\mu^2 - 1)^6 (\mu^2 + 1)}{64\, \mu^4} \Bigl( \pi\, \bigl( m^2 + \tfrac14 \pi "
-        r"(\mu^2 - 1)^2 \bigr) - \pi^2 m^2 \Bigr) > 0, \qquad m = 1 + p (\mu^2 - 1), \quad \pi = 2 p (1 - p)",
+        r"V(1) &= 0, \\ V(2) &= \frac{(\mu^2 - 1)^6 (\mu^2 + 1)}{64\, \mu^4} \Bigl( \beta\, \bigl( m^2 + \tfrac14 "
+        r"\beta (\mu^2 - 1)^2 \bigr) - \beta^2 m^2 \Bigr) > 0, \qquad m = 1 + p (\mu^2 - 1), \quad \beta = 2 p (1 - p)",
         r"$V(b) = \operatorname{Var}(g_1 \mid w_0)$ for inputs $1$ and $\mu > 1$ that are drawn with probabilities $1 "
         r"- p$ and $p$. A batch of one example has $s = 1$ or $s = \mu^2$: **either leads to a minimum, where every "
-        r"gradient is 0.** A batch of both examples (probability $\pi$) has $s$ in between, leads to a point between "
+        r"gradient is 0.** A batch of both examples (probability $\beta$) has $s$ in between, leads to a point between "
         r"the two valleys and has a large gradient there. Minima of one network do not form a convex set; averaging "
         r"two good steps makes a bad one.",
-        "enumeration of all batches in symbols, every p and mu; V(2) > 0 because pi < 1",
+        "enumeration of all batches in symbols, every p and mu; V(2) > 0 because beta < 1",
     )
 
 

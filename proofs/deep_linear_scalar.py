@@ -118,14 +118,14 @@ def two_layers() -> Step:
     gap = sp.prod(next_weights) - teacher
     G = [gap * weight for weight in next_weights]
     variance = (1 + 2 * u) * sum(expectation(g**2) for g in G) - sum(expectation(g) ** 2 for g in G)
-    values = {SIGMA: w1**2 + w2**2, PI: w1 * w2, EPSILON: alpha * rho, RHO: rho}
+    values = {NORM: w1**2 + w2**2, PRODUCT: w1 * w2, EPSILON: alpha * rho, RHO: rho}
     identity(variance, closed_form().subs(values, simultaneous=True))
     return (
-        r"\operatorname{Var}(g_1 \mid w_0) &= (1 + 2u)\, E\bigl[ r^2 q \bigr] - \sigma\, (E\, r)^2 + 4 \varepsilon "
-        r"\pi\, (E\, r)(E\, r s) - \varepsilon^2 \sigma\, (E\, r s)^2, \\ r &= \rho - \varepsilon \sigma s + "
-        r"\varepsilon^2 \pi s^2, \qquad q = \sigma - 4 \varepsilon \pi s + \varepsilon^2 \sigma s^2, \\ \rho &= w_1 "
-        r"w_2 - w^*, \quad \varepsilon = \alpha \rho, \quad \sigma = w_1^2 + w_2^2, \quad \pi = w_1 w_2 \qquad (L = "
-        r"2,\ t = 1)",
+        r"\operatorname{Var}(g_1 \mid w_0) &= (1 + 2u)\, E\bigl[ r^2 q \bigr] - \lVert w \rVert^2\, (E\, r)^2 + 4 "
+        r"\varepsilon P\, (E\, r)(E\, r s) - \varepsilon^2 \lVert w \rVert^2\, (E\, r s)^2, \\ r &= \rho - "
+        r"\varepsilon \lVert w \rVert^2 s + \varepsilon^2 P s^2, \qquad q = \lVert w \rVert^2 - 4 \varepsilon P s + "
+        r"\varepsilon^2 \lVert w \rVert^2 s^2, \\ \rho &= w_1 w_2 - w^*, \quad \varepsilon = \alpha \rho, \quad P = "
+        r"w_1 w_2 \qquad (L = 2,\ t = 1)",
         r"The step leads to $w_1' = w_1 - \varepsilon s\, w_2$ and $w_2' = w_2 - \varepsilon s\, w_1$. So $r = "
         r"w_1' w_2' - w^*$ and $q = \lVert w' \rVert^2$. Put in $E\, s^k = m_k$.",
         "in symbols, every start, teacher and step size",
@@ -136,15 +136,15 @@ def powers_of_the_step() -> Step:
     """Which powers of alpha rho each coefficient has."""
     coefficients = sp.Poly(closed_form(), u).all_coeffs()[::-1]
     identity(coefficients[0], 0)
-    identity(coefficients[6], 7680 * EPSILON**6 * PI**2 * SIGMA)
+    identity(coefficients[6], 7680 * EPSILON**6 * PRODUCT**2 * NORM)
     for k in range(2, 7):
         lowest = min(powers[0] for powers in sp.Poly(coefficients[k], EPSILON).monoms())
         if lowest != k:
             raise AssertionError(f"the coefficient of u^{k} has the lowest power {lowest} of alpha rho")
-    identity(coefficients[4].subs({SIGMA: 2, PI: 1, RHO: 1, EPSILON: sp.Rational(1, 2)}), -sp.Rational(33, 2))
+    identity(coefficients[4].subs({NORM: 2, PRODUCT: 1, RHO: 1, EPSILON: sp.Rational(1, 2)}), -sp.Rational(33, 2))
     return (
         r"\operatorname{Var}(g_1 \mid w_0) = a_1 u + \sum_{k=2}^{6} a_k u^k, \qquad a_k = \bigl( \alpha (w_1 w_2 - "
-        r"w^*) \bigr)^k \cdot (\dots) \quad (k \ge 2), \qquad a_6 = 7680\, \varepsilon^6 \pi^2 \sigma",
+        r"w^*) \bigr)^k \cdot (\dots) \quad (k \ge 2), \qquad a_6 = 7680\, \varepsilon^6 P^2 \lVert w \rVert^2",
         r"$E\, s^k$ has degree $k - 1$, so $u^k$ comes with $\varepsilon^k$ at least: higher powers of $\frac1b$ are "
         r"higher powers of the step. Coefficients can be negative, $a_4 = -\frac{33}{2}$ for $w_0 = (1, 1)$, $w^* = 0$ "
         r"and $\alpha = \frac12$: unlike for linear regression, signs do not settle whether the variance decreases.",
@@ -212,14 +212,17 @@ def five_layers() -> Step:
     )
 
 
-SIGMA, PI, EPSILON, RHO = LETTERS = sp.symbols("sigma pi epsilon rho")
+NORM, PRODUCT, EPSILON, RHO = sp.symbols("norm P epsilon rho")
 
 
 def closed_form() -> Any:
     """The variance for two layers after one step."""
-    r, q = RHO - EPSILON * SIGMA * s + EPSILON**2 * PI * s**2, SIGMA - 4 * EPSILON * PI * s + EPSILON**2 * SIGMA * s**2
+    r, q = (
+        RHO - EPSILON * NORM * s + EPSILON**2 * PRODUCT * s**2,
+        NORM - 4 * EPSILON * PRODUCT * s + EPSILON**2 * NORM * s**2,
+    )
     first, second = expectation(r), expectation(r * s)
-    square = SIGMA * first**2 - 4 * EPSILON * PI * first * second + EPSILON**2 * SIGMA * second**2
+    square = NORM * first**2 - 4 * EPSILON * PRODUCT * first * second + EPSILON**2 * NORM * second**2
     return sp.expand((1 + 2 * u) * expectation(r**2 * q) - square)
 
 

@@ -89,8 +89,9 @@ def smaller_determinant() -> Step:
         r"$R_1 = (\Delta \xi - D \zeta)\, \xi^\top$, and $\langle \Lambda, R_1 \rangle = \tfrac12 \eta^\top (X Y^\top "
         r"+ Y X^\top)\, \eta$ with $\eta = (\xi, \zeta)$, $X^\top = (\Lambda, 0)$, $Y^\top = (\Delta, -D)$. By "
         r"Sylvester's identity $\det(I - (X\; Y) (Y\; X)^\top) = \det(I - (Y\; X)^\top (X\; Y))$, which has $2q$ rows "
-        r"whatever the number of inputs. If $\xi$ has the variances $d$, put $\operatorname{diag}(d)$ into the three "
-        r"products of $\Delta$ and $\Lambda$.",
+        r"whatever the number of inputs. With $\tau \Lambda$ for $\Lambda$, $Z$ becomes similar to $\tau Z$, so $P_j$ "
+        r"has degree $j$. If $\xi$ has the variances $d$, put $\operatorname{diag}(d)$ into the three products of "
+        r"$\Delta$ and $\Lambda$.",
         "identities in symbols, every Delta, D and Lambda, for one and two outputs and up to three normal variables",
     )
 

@@ -98,13 +98,13 @@ def fewer_coordinates() -> Step:
 
 def independent_draws() -> Step:
     """The generating function of a sum of independent draws, in falling factorials of b."""
-    A = one_draw(ORDER)
+    Phi = one_draw(ORDER)
     for size in range(ORDER + 1):
-        exact = reduce(multiply, [A] * size, unit(ORDER))
-        identity_of_series(exact, combine([perm(size, m) for m in range(ORDER + 1)], thetas_of_draws(A)))
+        exact = reduce(multiply, [Phi] * size, unit(ORDER))
+        identity_of_series(exact, combine([perm(size, m) for m in range(ORDER + 1)], thetas_of_draws(Phi)))
     return (
-        r"E\, e^{\langle \Lambda, \sum_{i \in B} R_i \rangle} = A(\Lambda)^b = \sum_{m \ge 0} b(b-1) \cdots (b-m+1)\, "
-        r"\frac{(A(\Lambda) - 1)^m}{m!}, \qquad A(\Lambda) = E\, e^{\langle \Lambda, R_1 \rangle}",
+        r"E\, e^{\langle \Lambda, \sum_{i \in B} R_i \rangle} = \Phi(\Lambda)^b = \sum_{m \ge 0} b(b-1) \cdots "
+        r"(b-m+1)\, \frac{(\Phi(\Lambda) - 1)^m}{m!}, \qquad \Phi(\Lambda) = E\, e^{\langle \Lambda, R_1 \rangle}",
         r"Independent draws, from a population or with replacement: expectations multiply; then the binomial series. "
         r"These are power series in the entries of $\Lambda$, of which each coefficient is a finite sum: only moments "
         r"need to exist. Here $\langle \Lambda, R \rangle = \sum_{ac} \Lambda_{ac} R_{ac}$.",
@@ -131,7 +131,7 @@ def distinct_examples() -> Step:
         r"Without replacement the batch is one of $\binom nb$ sets, so the left side is an elementary symmetric "
         r"polynomial $e_b$ of the $e^{\langle \Lambda, R_i \rangle}$. A set of $m$ examples lies in $\binom{n-m}{b-m}$ "
         r"of the batches. There are no terms beyond $m = n$. Compared with independent draws, "
-        r"$e_m / (n(n-1) \cdots (n-m+1))$ has taken the place of $(A - 1)^m / m!$: draws are averaged over distinct "
+        r"$e_m / (n(n-1) \cdots (n-m+1))$ has taken the place of $(\Phi - 1)^m / m!$: draws are averaged over distinct "
         r"examples.",
         "exhaustive enumeration in symbols for n = 1, ..., 5 and every b; the quotient of binomials for all n, b and m",
     )
@@ -170,7 +170,7 @@ def mean_of_a_batch() -> Step:
                 raise AssertionError(f"the prefactor of order {k} and {m} draws has degree {degree}")
     return (
         r"M_k &= \sum_{m=1}^{k} u^{k-m} \prod_{j<m} (1 - j u) \cdot [\Theta_m]_k, \qquad u = \frac1b, \\ "
-        r"\Theta_m &= \frac{(A - 1)^m}{m!} \quad\text{or}\quad \frac{e_m(a_1, \dots, a_n)}{n(n-1) \cdots (n-m+1)} "
+        r"\Theta_m &= \frac{(\Phi - 1)^m}{m!} \quad\text{or}\quad \frac{e_m(a_1, \dots, a_n)}{n(n-1) \cdots (n-m+1)} "
         r"\;(m \le n), \text{ else } 0",
         r"Here $E\, e^{\langle \Lambda, R \rangle} = \sum_k M_k(\Lambda)$ with $R$ the mean of the batch and $M_k$ of "
         r"degree $k$ in $\Lambda$, so that $M_k$ holds all moments of order $k$; and $[\,\cdot\,]_k$ is the part of "
@@ -193,8 +193,8 @@ def every_batch_enumerated() -> Step:
     for n, sizes in ((1, (1, 2)), (2, (1, 2, 3)), (3, (1, 2))):
         r, masses = sp.symbols(f"r1:{n + 1}"), sp.symbols(f"p1:{n}")
         atoms = list(zip((*masses, 1 - sum(masses)), r, strict=True))
-        A = [sum(p * entry**k for p, entry in atoms) / factorial(k) for k in range(order + 1)]
-        parts = batch_moments(thetas_of_draws(A), order)
+        Phi = [sum(p * entry**k for p, entry in atoms) / factorial(k) for k in range(order + 1)]
+        parts = batch_moments(thetas_of_draws(Phi), order)
         for size in sizes:
             draws = list(product(atoms, repeat=size))
             check_moments(parts, size, [(prod(p for p, _ in draw), [e for _, e in draw]) for draw in draws])
@@ -210,12 +210,12 @@ def every_batch_enumerated() -> Step:
 
 def first_and_last_coefficient() -> Step:
     """Moments as sums over cumulants; their extreme coefficients."""
-    A = one_draw(ORDER + 1)
-    logarithm = combine([0, *[sp.Rational((-1) ** (m - 1), m) for m in range(1, ORDER + 2)]], powers([0, *A[1:]]))
+    Phi = one_draw(ORDER + 1)
+    logarithm = combine([0, *[sp.Rational((-1) ** (m - 1), m) for m in range(1, ORDER + 2)]], powers([0, *Phi[1:]]))
     cumulants = [factorial(k) * part for k, part in enumerate(logarithm)]
     exponent = [0, *[u ** (k - 1) * part for k, part in enumerate(logarithm[1:], 1)]]
     series = combine([sp.Rational(1, factorial(m)) for m in range(ORDER + 2)], powers(exponent))
-    parts = batch_moments(thetas_of_draws(A), ORDER + 1)
+    parts = batch_moments(thetas_of_draws(Phi), ORDER + 1)
     identity_of_series(parts, series)
     for k in range(2, ORDER + 2):
         coefficients = sp.Poly(sp.expand(factorial(k) * parts[k]), u).all_coeffs()[::-1]
@@ -229,10 +229,11 @@ def first_and_last_coefficient() -> Step:
     return (
         r"E\, e^{\langle \Lambda, R \rangle} &= \exp \sum_{k \ge 1} u^{k-1} \frac{\kappa_k(\Lambda)}{k!}, \\ "
         r"k!\, M_k &= \kappa_1^k + \tbinom k2\, \kappa_1^{k-2} \kappa_2\, u + \dots + \kappa_k\, u^{k-1}",
-        r"For independent draws, $A(u \Lambda)^{1/u} = \exp(\tfrac1u \log A(u \Lambda))$, and $\log A$ generates the "
-        r"cumulants $\kappa_k$ of one example's $\langle \Lambda, R_1 \rangle$. So the degree is exactly $k - 1$ where "
-        r"the $k$-th cumulant is not 0. At $u = 0$ every moment is the power of the mean. Without replacement this "
-        r"happens at $u = \frac1n$ instead: $k!\, M_k = \kappa_1^k$, the only batch being everything.",
+        r"For independent draws, $\Phi(u \Lambda)^{1/u} = \exp(\tfrac1u \log \Phi(u \Lambda))$, and $\log \Phi$ "
+        r"generates the cumulants $\kappa_k$ of one example's $\langle \Lambda, R_1 \rangle$. So the degree is "
+        r"exactly $k - 1$ where the $k$-th cumulant is not 0. At $u = 0$ every moment is the power of the mean. "
+        r"Without replacement this happens at $u = \frac1n$ instead: $k!\, M_k = \kappa_1^k$, the only batch being "
+        r"everything.",
         f"power series for any moments of one draw, up to order {ORDER + 1}; without replacement in symbols for "
         "n = 1, ..., 4 and k up to 5",
     )
@@ -275,13 +276,13 @@ def combine(coefficients: Sequence[Any], terms: Sequence[Series]) -> Series:
 
 
 def one_draw(order: int) -> Series:
-    """A: the exponential generating function of any moments."""
+    """Phi: the exponential generating function of any moments."""
     return [sp.S.One, *[sp.Symbol(f"mu{k}") / factorial(k) for k in range(1, order + 1)]]
 
 
-def thetas_of_draws(A: Series) -> list[Series]:
-    """(A - 1)^m / m!."""
-    return [[part / factorial(m) for part in series] for m, series in enumerate(powers([0, *A[1:]]))]
+def thetas_of_draws(Phi: Series) -> list[Series]:
+    """(Phi - 1)^m / m!."""
+    return [[part / factorial(m) for part in series] for m, series in enumerate(powers([0, *Phi[1:]]))]
 
 
 def thetas_of_sets(r: Sequence[Any], order: int) -> list[Series]:

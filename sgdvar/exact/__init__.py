@@ -46,7 +46,7 @@ def gradient_variance(
         Linear regression: degree at most t + 1, no constant term and non-negative coefficients in c(b), hence
         non-increasing in b (proofs/linear_regression.py). Deep linear networks: degree at most
         ``variance_degree_bound(depth, step)`` in 1/b and no constant term in c(b); *not* monotone in general
-        (proofs/deep_linear.py).
+        (proofs/deep_linear_counterexamples.py).
 
     Args:
         sgd: The process.
@@ -369,7 +369,7 @@ def variance_degree_bound(depth: int, step: int) -> int:
 
     Guarantees:
         It holds for every data source, i.i.d. or with replacement, and for the polynomial that ``gradient_variance``
-        returns without replacement. On Gaussian inputs 1, 6 and 23 are attained.
+        returns without replacement. It is attained for every L and t, on N(0, 1) inputs with one weight per layer.
 
     Args:
         depth: The number of layers, L >= 1.
@@ -388,7 +388,8 @@ def variance_degree_bound(depth: int, step: int) -> int:
         [1, 6, 23, 76]
 
     References:
-        Qian and Klabjan, arXiv 2004.13146, that there is a degree; the bound is derived in proofs/deep_linear.py.
+        Qian and Klabjan, arXiv 2004.13146, that there is a degree; the bound is derived in proofs/deep_linear.py, and that it
+        is attained in proofs/deep_linear_scalar.py.
     """
     depth, step = check_count(depth, "depth", least=1), check_count(step, "step")
     return sum(2 * (2 * depth - 1) ** k - 1 for k in range(step + 1))
