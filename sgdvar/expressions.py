@@ -32,7 +32,7 @@ class Expressions:
         """Polynomials in all symbols that occur in arrays or single numbers, sorted by name."""
         entries = [entry for array in arrays for entry in np.asarray(array, dtype=object).ravel().tolist()]
         symbols = set().union(*(getattr(entry, "free_symbols", set()) for entry in entries))
-        return cls(tuple(sorted(symbols, key=lambda symbol: (str(symbol), symbol.sort_key()))))
+        return cls(tuple(sorted(symbols, key=_name_and_assumptions)))
 
     def polynomial(self, value: Any) -> Any:
         """The FLINT polynomial of a number or a SymPy polynomial in the symbols."""
@@ -47,6 +47,8 @@ class Expressions:
                 return self.context.constant(fmpq(int(expression.p), int(expression.q)))
             if expression.is_Pow:
                 return convert(expression.base) ** int(expression.exp)
+            if not (expression.is_Add or expression.is_Mul):
+                raise TypeError(f"expressions must be polynomials in {self.symbols}, got {expression}")
             first, *others = map(convert, expression.args)
             for other in others:
                 first = first + other if expression.is_Add else first * other
@@ -70,3 +72,8 @@ class Expressions:
         content, factors = polynomial.factor()
         scale = Rational(int(content.p), int(content.q))
         return Mul(scale, *(Pow(self.expanded(factor), power) for factor, power in factors), evaluate=True)
+
+
+def _name_and_assumptions(symbol: Any) -> tuple[str, str]:
+    """A key that tells any two symbols apart, the same in every process."""
+    return str(symbol), str(sorted(symbol.assumptions0.items()))

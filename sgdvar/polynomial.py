@@ -36,8 +36,8 @@ class BatchPolynomial:
     Attributes:
         design: How batches are drawn, which fixes c(b) and the valid b.
         c_coefficients: :math:`a_0, a_1, \dots`: Fractions (also where a symbolic problem leads to numbers
-            only), SymPy expressions in factored normal form (a number times powers of irreducible polynomials), or
-            floats; no trailing zeros.
+            only), SymPy expressions in factored normal form (a number times powers of irreducible polynomials; SymPy
+            itself multiplies out a number times one sum), or floats; no trailing zeros.
 
     Raises:
         TypeError: ``design`` is no BatchDesign, or a coefficient no number.
@@ -167,7 +167,7 @@ class BatchPolynomial:
         import sympy
 
         if expression is None:
-            if self.is_symbolic and any(default in a.free_symbols for a in self.c_coefficients):
+            if self.is_symbolic and any(str(default) == str(x) for a in self.c_coefficients for x in a.free_symbols):
                 raise ValueError(f"the coefficients contain the symbol {default} already; pass another symbol")
             return default
         if not isinstance(expression, sympy.Expr):

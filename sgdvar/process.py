@@ -184,7 +184,7 @@ class SGD:
         r"""The list :math:`\alpha_0, \dots, \alpha_{\text{count}-1}`."""
         if self.has_constant_step_size:
             return [self.step_size] * count
-        return list(self.step_size[:count])
+        return list(self.step_size[:count].tolist())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.problem, self.start, self.step_size, self.sampling)  # copies are read-only, too

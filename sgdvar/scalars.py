@@ -74,6 +74,12 @@ def _parse_sympy(value: Any, name: str) -> tuple[Any, Kind]:
     if value.has(sympy.Float):
         raise NotExactError(f"{name} must not mix symbols with floats, got {value}; write 0.1 as Rational(1, 10)")
     symbols = sorted(value.free_symbols, key=str)
+    strange = [symbol for symbol in symbols if not isinstance(symbol, sympy.Symbol)]
+    if strange:
+        raise TypeError(
+            f"{name} must hold numbers, or polynomials in plain symbols, got {strange[0]} of type "
+            f"{type(strange[0]).__name__}; introduce a Symbol for it"
+        )
     try:
         polynomial = sympy.Poly(value, *symbols) if symbols else None
     except sympy.PolynomialError:

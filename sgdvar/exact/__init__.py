@@ -388,8 +388,8 @@ def variance_degree_bound(depth: int, step: int) -> int:
         [1, 6, 23, 76]
 
     References:
-        Qian and Klabjan, arXiv 2004.13146, that there is a degree; the bound is derived in proofs/deep_linear.py, and that it
-        is attained in proofs/deep_linear_scalar.py.
+        Qian and Klabjan, arXiv 2004.13146, that there is a degree. The bound is derived in proofs/deep_linear.py, and
+        that it is attained in proofs/deep_linear_scalar.py.
     """
     depth, step = check_count(depth, "depth", least=1), check_count(step, "step")
     return sum(2 * (2 * depth - 1) ** k - 1 for k in range(step + 1))

@@ -28,6 +28,7 @@ from tests.exact.networks import (
 from tests.exact.oracles import Expansion, entries
 
 Gaussian = sv.GaussianPopulation
+
 # Naive expansion: coefficients, values without replacement
 
 GAUSSIAN = {
@@ -158,6 +159,7 @@ SMALL = {
     "duplicates": ((2, 2, 1), [[1, 2], [1, 2], [0, 1]], [[1], [1], [0]]),
     "one input with two targets": ((1, 1, 1), [[2], [2], [-1]], [[1], [0], [F(1, 2)]]),
     "inputs of rank one": ((2, 2, 1), [[1, 2], [2, 4], [F(-1, 2), -1]], [[1], [0], [1]]),
+    "a multiple before an independent input": ((3, 1, 1), [[1, 2, 0], [2, 4, 1], [0, 0, 1]], [[1], [0], [-1]]),
     "no inputs": ((2, 1, 1), [[0, 0], [0, 0]], [[1], [2]]),
     "four examples": ((2, 1, 1), numbers(4, 2, 1), numbers(4, 1, 5)),
     "one layer": ((2, 2), numbers(3, 2, 1), numbers(3, 2, 5)),
@@ -268,9 +270,7 @@ def test_a_layer_of_zeros_alone_moves(design):
 # Degrees
 
 
-@pytest.mark.parametrize(
-    ("depth", "step"), [(1, 0), (1, 1), (1, 3), (2, 0), (2, 1), (2, 2), (3, 0), (3, 1)], ids=lambda value: str(value)
-)
+@pytest.mark.parametrize(("depth", "step"), [(1, 0), (1, 1), (1, 3), (2, 0), (2, 1), (2, 2), (3, 0), (3, 1)], ids=str)
 @pytest.mark.parametrize("hidden", [1, 2])
 def test_the_bound_on_the_degree_is_attained_on_gaussian_inputs(depth, step, hidden):
     widths = (1, *[hidden] * (depth - 1), 1)

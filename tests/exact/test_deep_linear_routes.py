@@ -183,6 +183,7 @@ LAWS |= {
         ("three examples", numbers(3, 2, 1), numbers(3, 1, 5), 4),
         ("two outputs", numbers(3, 1, 1), numbers(3, 2, 5), 4),
         ("rank one", [[1, 2], [2, 4], [F(-1, 2), -1]], [[1], [0], [1]], 4),
+        ("first input zero", [[0, 1], [0, 2], [0, -1]], [[1], [0], [1]], 4),
         ("no inputs", [[0, 0], [0, 0]], [[1], [2]], 3),
         ("one example", [[1, 2]], [[3]], 4),
     ]

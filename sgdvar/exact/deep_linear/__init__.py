@@ -65,20 +65,22 @@ def expected_loss(sgd: SGD, step: int, data: Data, budget: float) -> BatchPolyno
 
 def mean_gradient(sgd: SGD, step: int, budget: float) -> Any:
     """E g_t."""
-    law, every = _law(sgd, step, sgd.kind, _gradient_degree(sgd, 1), budget), _chosen(sgd, None)
+    every = _chosen(sgd, None)
+    law = _law(sgd, step, sgd.kind, _gradient_degree(sgd, 1), budget, count=sgd.weight_count)
     return sgd.shaped(_polynomials(law, law.expectations(lambda network: network.gradient(every))))
 
 
 def mean_weights(sgd: SGD, step: int, budget: float) -> Any:
     """E w_t."""
-    law = _law(sgd, step, sgd.kind, 1, budget)
+    law = _law(sgd, step, sgd.kind, 1, budget, count=sgd.weight_count)
     return sgd.shaped(_polynomials(law, law.expectations(lambda network: network.flat)))
 
 
 def weight_covariance(sgd: SGD, step: int, budget: float) -> Array:
     """Cov(w_t), for the weights flattened row by row, layer after layer."""
-    law, d = _law(sgd, step, sgd.kind, 2, budget), sgd.weight_count
+    d = sgd.weight_count
     pairs = list(combinations_with_replacement(range(d), 2))
+    law = _law(sgd, step, sgd.kind, 2, budget, count=len(pairs))
     moments = law.expectations(lambda network: network.flat + [network.flat[i] * network.flat[j] for i, j in pairs])
     result = np.empty((d, d), dtype=object)
     for (i, j), product in zip(pairs, moments[d:], strict=True):
@@ -142,7 +144,15 @@ def _gradient_degree(sgd: SGD, power: int) -> int:
 
 
 def _law(
-    sgd: SGD, step: int, kind: Kind, degree: int, budget: float, others: Sequence[Array] = (), *, in_batch: int = 0
+    sgd: SGD,
+    step: int,
+    kind: Kind,
+    degree: int,
+    budget: float,
+    others: Sequence[Array] = (),
+    *,
+    count: int = 1,
+    in_batch: int = 0,
 ) -> Propagation | Branching:
     """The law of the weights, computed in the cheaper of two ways for polynomials of this degree.
 
@@ -153,6 +163,7 @@ def _law(
         degree: The degree in the last weights of what is asked.
         budget: The most products of coefficients.
         others: Other arrays of numbers in the question.
+        count: How many polynomials of this degree are asked for.
         in_batch: The degree in the statistic of one more batch, if that is asked for, too.
 
     Raises:
@@ -164,10 +175,11 @@ def _law(
             f"numbers must be exact for the moments of a network, got floats in {sgd} or in what is asked of it; write "
             "0.1 as Fraction(1, 10), or convert floats on purpose with sgdvar.rationalize"
         )
-    check_budget(sgd, step, degree, budget, kind=kind, in_batch=in_batch)
+    symbols = Expressions.of([*sgd.numbers(), *others]).symbols if kind == "symbolic" else ()
+    check_budget(sgd, step, degree, budget, kind=kind, symbols=len(symbols), count=count, in_batch=in_batch)
     if not in_batch and prefers_branching(sgd, step, degree, kind):
         return Branching(sgd, step)
-    return Propagation(sgd, step, Expressions.of([*sgd.numbers(), *others]).symbols if kind == "symbolic" else ())
+    return Propagation(sgd, step, symbols)
 
 
 def _polynomials(law: Propagation | Branching, values: Array) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 from sgdvar.data import GaussianPopulation
 from sgdvar.errors import BudgetExceededError
@@ -35,7 +36,17 @@ class Cost:
         return max(self.products, self.monomials * _PRODUCTS_PER_MONOMIAL)
 
 
-def check_budget(sgd: SGD, step: int, degree: int, budget: float, *, kind: Kind, in_batch: int = 0) -> None:
+def check_budget(
+    sgd: SGD,
+    step: int,
+    degree: int,
+    budget: float,
+    *,
+    kind: Kind,
+    symbols: int = 0,
+    count: int = 1,
+    in_batch: int = 0,
+) -> None:
     """Checks that the cheapest way to average a polynomial of the weights is within the budget.
 
     Args:
@@ -44,19 +55,33 @@ def check_budget(sgd: SGD, step: int, degree: int, budget: float, *, kind: Kind,
         degree: The polynomial's degree in the weights.
         budget: The most products of coefficients.
         kind: The numbers of the process and of what is asked of it.
+        symbols: How many symbols they contain.
+        count: How many such polynomials are averaged.
         in_batch: The degree in the residual statistic of one more batch; 0 for none.
 
     Raises:
-        BudgetExceededError: It is not; the message says what would be.
+        TypeError: ``budget`` is no number.
+        ValueError: ``budget`` is not positive.
+        BudgetExceededError: The work is beyond it; the message says what would not be.
     """
-    cost = _cheapest(sgd, step, degree, kind, in_batch)
+    if isinstance(budget, bool) or not isinstance(budget, Real):
+        raise TypeError(f"budget must be a number of products of coefficients, got {budget!r}")
+    if not budget > 0:
+        raise ValueError(f"budget must be positive, got {budget}")
+
+    def cheapest(t: int) -> Cost:
+        if not in_batch and prefers_branching(sgd, t, degree, kind):
+            return branching_cost(sgd, t)
+        return propagation_cost(sgd, t, degree, in_batch=in_batch, symbols=symbols, count=count)
+
+    cost, budget = cheapest(step), float(budget)
     if cost.budget <= budget:
         return
     if cost.products > budget:
         what, needed, limit = "products of coefficients", cost.products, budget
     else:
         what, needed, limit = "monomials", cost.monomials, budget / _PRODUCTS_PER_MONOMIAL
-    fits = [t for t in range(step) if _cheapest(sgd, t, degree, kind, in_batch).budget <= budget]
+    fits = [t for t in range(step) if cheapest(t).budget <= budget]
     remedy = f"step {max(fits)} would fit, and so may" if fits else "what may fit are"
     more = f"raise budget= to {_rounded_up(cost.budget)} (some 25 ns each), or " if math.isfinite(cost.budget) else ""
     raise BudgetExceededError(
@@ -82,16 +107,11 @@ def prefers_branching(sgd: SGD, step: int, degree: int, kind: Kind | None = None
     return branching_cost(sgd, step).products < propagation_cost(sgd, step, degree).products
 
 
-def _cheapest(sgd: SGD, step: int, degree: int, kind: Kind, in_batch: int) -> Cost:
-    if not in_batch and prefers_branching(sgd, step, degree, kind):
-        return branching_cost(sgd, step)
-    return propagation_cost(sgd, step, degree, in_batch=in_batch)
-
-
-def propagation_cost(sgd: SGD, step: int, degree: int, *, in_batch: int = 0) -> Cost:
+def propagation_cost(sgd: SGD, step: int, degree: int, *, in_batch: int = 0, symbols: int = 0, count: int = 1) -> Cost:
     """The cost of averaging a polynomial of this degree of the weights after some steps, batch by batch.
 
-    ``in_batch`` is its degree in one more batch. Before batch s is averaged out the polynomial has degree ``degree``
+    ``in_batch`` is its degree in one more batch, ``symbols`` how many symbols its coefficients are polynomials in, and
+    ``count`` how many such polynomials there are. Before batch s is averaged out the polynomial has degree ``degree``
     (2L - 1)^(t-1-s) in it, and at most (L - 1)^k times as much in the k-th batch before it.
     """
     depth, outputs, inputs = len(sgd.layers), len(sgd.layers[-1]), sgd.problem.data.inputs
@@ -105,25 +125,26 @@ def propagation_cost(sgd: SGD, step: int, degree: int, *, in_batch: int = 0) -> 
     weights = [own * growth for _, own in stages]  # degrees in the weights before each batch
     if in_batch:
         stages, weights, orders = [*stages, (step, in_batch)], [*weights, degree], degree
-    for (s, degree), in_weights in reversed(list(zip(stages, weights, strict=True))):
+    for (s, own), in_weights in reversed(list(zip(stages, weights, strict=True))):
         inner = range(s)
         before = [in_weights * growth ** (s - 1 - i) for i in inner]  # degrees in the batches before
         coefficient = math.prod(_terms(size, n) for n in before) * orders
-        monomials = max(monomials, coefficient * _terms(size, degree))
-        products += 10 * coefficient * _terms(size, degree)
-        products += _moments_cost(sgd, size, degree, at_start=s == 0)
+        monomials = max(monomials, coefficient * _terms(size, own))
+        products += 10 * coefficient * _terms(size, own)
+        products += _moments_cost(sgd, size, own, at_start=s == 0)
         if s == 0:
-            products += coefficient * _terms(size, degree) * degree
+            products += coefficient * _terms(size, own) * own
             break
-        by_error = [_homogeneous(size, k) if is_gaussian else _terms(size, k) for k in range(degree + 1)]
-        pairs = sum(_homogeneous(size, k) * by_error[k] for k in range(degree + 1))
-        products += pairs * coefficient * (degree + 1) // 2
+        by_error = [_homogeneous(size, k) if is_gaussian else _terms(size, k) for k in range(own + 1)]
+        pairs = sum(_homogeneous(size, k) * by_error[k] for k in range(own + 1))
+        products += pairs * coefficient * (own + 1) // 2
         error = [depth * growth ** (s - 1 - i) for i in inner]  # degrees of the error in them
-        orders += degree
-        for d in range(1, degree + 1):
-            horner = math.prod(_terms(size, n + (degree - d) * e) for n, e in zip(before, error, strict=True))
+        orders += own
+        for d in range(1, own + 1):
+            horner = math.prod(_terms(size, n + (own - d) * e) for n, e in zip(before, error, strict=True))
             products += _homogeneous(size, d) * horner * math.prod(_terms(size, e) for e in error) * orders
-    return Cost(monomials, products)
+    in_symbols = _terms(symbols, degree * (2 * depth - 1) ** max(step - 1, 0))
+    return Cost(monomials * in_symbols, products * in_symbols * count)
 
 
 def branching_cost(sgd: SGD, step: int) -> Cost:
