@@ -99,8 +99,10 @@ def verify(
     Raises:
         TypeError: An argument of the wrong type, or symbols.
         ValueError: A step, batch size, rate or matrix that does not fit; a claim that is not finite.
-        NotExactError: A float matrix for an exact process, or the other way round.
-        BudgetExceededError: More time is forecast than ``time_budget``.
+        NotExactError: A float matrix for an exact process, or the other way round; a network of floats without
+            ``formula``.
+        BudgetExceededError: More time is forecast than ``time_budget``, or the exact variance of a network is out of
+            reach and there is no ``formula``.
         NonFiniteError: A trajectory overflowed.
         ImportError: ``progress=True`` without rich.
 
@@ -118,14 +120,18 @@ def verify(
     run = Run(sgd, sorted(steps), batch_sizes, relative_error, replicates, seed, time_budget, progress)
     batch_sizes = list(dict.fromkeys(run.batch_sizes))
     measures = [*gradient_variance_measures(sgd, matrix, layer), rounding_measure(sgd, matrix, layer)]
-    if formula is None:
-        summaries = run.summaries(measures)  # first: if the process explodes, this says why
-        exact = {step: gradient_variance(sgd, step, matrix=matrix, layer=layer) for step in steps}
-        curves, claims = _claims(exact, steps, batch_sizes)
-    else:
+    if formula is not None:
         curves, claims = _claims(formula, steps, batch_sizes)
         summaries = run.summaries(measures)
         exact = _exact_in_reach(sgd, steps, matrix, layer)
+    elif sgd.is_network:
+        exact = _exact(sgd, steps, matrix, layer)  # first: what is out of reach is refused at once
+        curves, claims = _claims(exact, steps, batch_sizes)
+        summaries = run.summaries(measures)
+    else:
+        summaries = run.summaries(measures)  # first: if the process explodes, this says why
+        exact = _exact(sgd, steps, matrix, layer)
+        curves, claims = _claims(exact, steps, batch_sizes)
     comparisons = sum(value != 0 for value in claims.values())
     judge = _Judge(false_alarm_rate, miss_rate, max(comparisons, 1))
     tails = {
@@ -319,10 +325,17 @@ def _claims(
     return curves, {(step, b): curves[step](b) for step in steps for b in batch_sizes}
 
 
+def _exact(
+    sgd: SGD, steps: Sequence[int], matrix: Any, layer: int | None, **options: float
+) -> dict[int, BatchPolynomial]:
+    """The exact variance by step."""
+    return {step: gradient_variance(sgd, step, matrix=matrix, layer=layer, **options) for step in steps}
+
+
 def _exact_in_reach(sgd: SGD, steps: Sequence[int], matrix: Any, layer: int | None) -> dict[int, BatchPolynomial]:
     """The exact variance by step, or nothing where some step would take long or numbers are not exact."""
     try:
-        return {step: gradient_variance(sgd, step, matrix=matrix, layer=layer, budget=_BUDGET) for step in steps}
+        return _exact(sgd, steps, matrix, layer, budget=_BUDGET)
     except (BudgetExceededError, NotExactError):
         return {}
 

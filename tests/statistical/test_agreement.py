@@ -349,8 +349,19 @@ def test_a_formula_is_judged_even_where_the_exact_variance_is_out_of_reach():
         assert report.verdict.status == status
         assert "exact value" not in report.verdict.reason
         assert "- none: they are made from the exact variance, which takes too long or needs" in str(report)
+
+
+def test_what_has_no_exact_variance_is_refused_before_any_simulation(monkeypatch):
+    def fail(*_):
+        raise AssertionError("simulated")
+
+    monkeypatch.setattr("sgdvar.monte_carlo.runs.Run.summaries", fail)
+    floats = network(sv.Dataset([[1.5], [2.0]], [1.0, 0.0]), 0.1, start=([[0.5]], [[0.5]]))
     with pytest.raises(sv.NotExactError, match="rationalize"):
-        sv.verify(floats, [1], [1, 2], replicates=100)
+        sv.verify(floats, [1], [1, 2])
+    wide = network(sv.GaussianPopulation([1] * 6), Fraction(1, 4), start=([[1] * 6] * 6, [[1] * 6]))
+    with pytest.raises(sv.BudgetExceededError):
+        sv.verify(wide, [4], [1, 2])
 
 
 def test_wrong_formulas_that_the_grid_can_separate_are_rejected_and_the_others_named():
@@ -395,9 +406,9 @@ def test_planted_formulas_for_networks_are_those_values_too_though_coefficients_
     with_, without = (NETWORKS[name] for name in ("with replacement", "without replacement"))
     V, U = sv.gradient_variance(with_, 1), sv.gradient_variance(without, 1)
     assert min(V.c_coefficients) < 0
-    [b_plus_one, n_choose, conditional] = planted_formulas(with_, {1: V}, [2])
+    [b_plus_one, swapped, conditional] = planted_formulas(with_, {1: V}, [2])
     assert b_plus_one.values[0, 0] == float(V(3))
-    assert n_choose.values[0, 0] == float(sv.BatchPolynomial(without.design, V.c_coefficients)(2))
+    assert swapped.values[0, 0] == float(sv.BatchPolynomial(without.design, V.c_coefficients)(2))
     np.testing.assert_allclose(conditional.values[0, 0], float(V(2) - sv.full_gradient_variance(with_, 1)(2)))
     assert planted_formulas(without, {1: U}, [2])[0].values[0, 0] == float(
         sv.BatchPolynomial(with_.design, U.c_coefficients)(2)
