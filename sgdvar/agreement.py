@@ -31,6 +31,7 @@ from sgdvar.planted import PlantedFormula, planted_formulas
 from sgdvar.polynomial import BatchPolynomial
 from sgdvar.process import SGD, check_process
 from sgdvar.report import EXPECTED_ERROR, LARGEST_SHARE, PlantedResult, Report, Row, percent
+from sgdvar.scalars import check_sequence
 
 __all__ = ["Report", "verify"]
 
@@ -41,8 +42,11 @@ Formula: TypeAlias = (
 
 _UNDERFLOW = 1e-100  # variances below are treated as rounding, since their cubes are no floating-point numbers
 _BUDGET = 1e8  # products of coefficients for an exact variance that is not judged: a few seconds
+_LARGEST_BUDGET = 3e10  # of exact variances that are judged
+_PRODUCTS_PER_SECOND = 4e7
 _NO_MISTAKE = "no mistake fits this design"
 _OUT_OF_REACH = "they are made from the exact variance, which takes too long or needs exact numbers here"
+_REMEDY = "lower relative_error= or give more replicates=, or take larger batches or smaller steps"
 _FACTOR_OF_TWO = 0.5  # the relative deviation of a true value from a claim that is twice as large
 
 
@@ -90,7 +94,7 @@ def verify(
         matrix: A, shape (m, d) or (d,), acting on the gradient flattened row by row, layers one after the other; None
             for the identity.
         layer: The layer, from 1, whose gradient alone is meant (and acted on by A); None for all.
-        time_budget: Seconds; nothing is computed if more are forecast.
+        time_budget: Seconds; nothing is simulated if more are forecast, and of a network no exact variance computed.
         progress: True for a progress bar, or a function of the replicates done and their total.
 
     Returns:
@@ -114,7 +118,8 @@ def verify(
         'agreed'
     """
     began = time.perf_counter()
-    steps = list(dict.fromkeys(check_process(sgd).check_step(step) for step in steps))
+    check_process(sgd)
+    steps = list(dict.fromkeys(sgd.check_step(step) for step in check_sequence(steps, "steps")))
     check_rate(false_alarm_rate, "false_alarm_rate")
     check_rate(miss_rate, "miss_rate")
     run = Run(sgd, sorted(steps), batch_sizes, relative_error, replicates, seed, time_budget, progress)
@@ -125,7 +130,8 @@ def verify(
         summaries = run.summaries(measures)
         exact = _exact_in_reach(sgd, steps, matrix, layer)
     elif sgd.is_network:
-        exact = _exact(sgd, steps, matrix, layer)  # first: what is out of reach is refused at once
+        budget = min(time_budget * _PRODUCTS_PER_SECOND, _LARGEST_BUDGET)
+        exact = _exact(sgd, steps, matrix, layer, budget=budget)  # first: what is out of reach is refused at once
         curves, claims = _claims(exact, steps, batch_sizes)
         summaries = run.summaries(measures)
     else:
@@ -267,11 +273,13 @@ class _Judge:
             if row.detectable > _FACTOR_OF_TWO:
                 reason = (
                     f"{row.replicates} replicates are too few to see a factor of two {_where(row)}: only a deviation "
-                    f"of {percent(row.detectable)} would have been caught"
+                    f"of {percent(row.detectable)} would have been caught; {_REMEDY}"
                 )
                 return Verdict("undecided", reason)
             if not row.is_trusted:
-                return Verdict("undecided", f"{_where(row)} {_doubt(row)}, so its standard error decides nothing")
+                return Verdict(
+                    "undecided", f"{_where(row)} {_doubt(row)}, so its standard error decides nothing; {_REMEDY}"
+                )
         for result in planted:
             if result.is_separable and not result.is_rejected:
                 return Verdict("undecided", f"a planted wrong formula should have been rejected and was not: {result}")

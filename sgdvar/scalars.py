@@ -18,7 +18,17 @@ import numpy.typing as npt
 
 from sgdvar.errors import NotExactError
 
-__all__ = ["Array", "Kind", "Scalar", "check_count", "join_kinds", "parse_array", "parse_scalar", "rationalize"]
+__all__ = [
+    "Array",
+    "Kind",
+    "Scalar",
+    "check_count",
+    "check_sequence",
+    "join_kinds",
+    "parse_array",
+    "parse_scalar",
+    "rationalize",
+]
 
 Kind: TypeAlias = Literal["integer", "rational", "symbolic", "float"]
 Array: TypeAlias = npt.NDArray[Any]
@@ -200,6 +210,17 @@ def check_count(value: Any, name: str, *, least: int = 0) -> int:
     return int(value)
 
 
+def check_sequence(values: Any, name: str) -> Iterable[Any]:
+    """``values`` as something to go through.
+
+    Raises:
+        TypeError: One number, or anything else that holds no numbers.
+    """
+    if not isinstance(values, Iterable) or isinstance(values, str) or getattr(values, "ndim", 1) == 0:
+        raise TypeError(f"{name} must be a sequence of integers, got {values!r}; write [{values!r}] for one")
+    return values
+
+
 def rationalize(array: Any, max_denominator: int = 1000, *, decimals: int | None = None) -> Any:
     r"""The array with every float replaced by a nearby fraction.
 
@@ -207,13 +228,14 @@ def rationalize(array: Any, max_denominator: int = 1000, *, decimals: int | None
     :math:`1 / (2\,\text{max\_denominator})`, or half a unit of the last decimal, per entry.
 
     Args:
-        array: Numbers of any shape.
+        array: Numbers of any shape; or a list of matrices, such as the layers of a network.
         max_denominator: Largest denominator allowed; each entry becomes the nearest such fraction.
         decimals: Round to this many decimals instead. For data, prefer it: a common denominator keeps exact results
             short, while thousands of different denominators make them long.
 
     Returns:
-        An array of Fractions of the same shape (one Fraction for one number). Exact entries come back unchanged.
+        An array of Fractions of the same shape (one Fraction for one number), or a list of them for matrices of
+        different shapes. Exact entries come back unchanged.
 
     Raises:
         TypeError: An entry is no number, or a symbol; rows of different lengths.
@@ -229,6 +251,8 @@ def rationalize(array: Any, max_denominator: int = 1000, *, decimals: int | None
     check_count(max_denominator, "max_denominator", least=1)
     if decimals is not None:
         check_count(decimals, "decimals")
+    if isinstance(array, list | tuple) and len({np.shape(entry) for entry in array if np.ndim(entry) == 2}) > 1:
+        return [rationalize(entry, max_denominator, decimals=decimals) for entry in array]
     entries = np.array(array, dtype=object)
     if entries.size == 0:
         raise ValueError(f"array must not be empty, got shape {entries.shape}")

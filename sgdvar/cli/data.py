@@ -94,9 +94,9 @@ def _most_correlated(data: sv.Dataset, count: int) -> list[int]:
 
 
 def _centred_directions(values: Array) -> Array:
-    """Columns with mean 0 and norm 1; 0 where a column is constant."""
+    """Columns less their mean, divided by their norm unless it is 0."""
     columns = values.astype(np.float64).reshape(len(values), -1)
-    columns = np.where(columns.min(axis=0) == columns.max(axis=0), 0.0, columns - columns.mean(axis=0))
+    columns = columns - columns.mean(axis=0)
     norms = np.linalg.norm(columns, axis=0)
     directions: Array = columns / np.where(norms > 0, norms, 1.0)
     return directions

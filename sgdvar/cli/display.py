@@ -23,7 +23,7 @@ __all__ = ["Findings", "show"]
 _COLORS = {"proved": "green", "agreed": "green", "refuted": "red", "undecided": "yellow"}
 _PLANTED_COLORS = {(True, True): "green", (True, False): "bold red", (False, True): "yellow", (False, False): "yellow"}
 _ROUNDING = 1e-12  # relative; a smaller standard error is 0
-_WIDE = 100  # characters from which on there is room for the estimates that are not judged
+_UNBOUNDED = 1000  # characters, more than any table needs
 _REACH = 6  # standard errors, and characters, to either side of the middle of a scale
 
 
@@ -133,7 +133,7 @@ def _show_process(findings: Findings, console: Console) -> None:
     _print_heading(console, "Does it decrease in b?")
     console.print(_grid((names, _colored(verdict)) for names, verdict in findings.grouped_certificates))
     _print_heading(console, "Does simulation agree?")
-    is_wide = console.width >= _WIDE
+    is_wide = _width(_table(report, is_wide=True), console) <= console.width
     console.print(_table(report, is_wide=is_wide))
     console.print(Text(_legend(report, is_wide=is_wide), "dim"))
     _print_heading(console, "Would it notice a wrong formula?")
@@ -169,6 +169,7 @@ def _colored(verdict: sv.Verdict) -> Text:
 
 
 def _table(report: sv.Report, *, is_wide: bool) -> Table:
+    """The comparisons; a wide one also has the estimates that are not judged."""
     from rich import box
     from rich.table import Table
 
@@ -199,6 +200,11 @@ def _table(report: sv.Report, *, is_wide: bool) -> Table:
         table.add_row(*cells)
         last = row.step
     return table
+
+
+def _width(table: Table, console: Console) -> int:
+    """The characters that a table needs to be shown whole."""
+    return console.measure(table, options=console.options.update_width(_UNBOUNDED)).maximum
 
 
 def _legend(report: sv.Report, *, is_wide: bool) -> str:

@@ -13,7 +13,7 @@ from sgdvar.errors import BudgetExceededError
 from sgdvar.monte_carlo.statistics import Summary, relative_variance
 from sgdvar.monte_carlo.trajectories import Block, Record, Trajectories, side_by_side, workers
 from sgdvar.process import SGD, check_process
-from sgdvar.scalars import check_count
+from sgdvar.scalars import check_count, check_sequence
 
 __all__ = ["Measure", "Progress", "Run"]
 
@@ -63,10 +63,10 @@ class Run:
     def __post_init__(self) -> None:
         if check_process(self.sgd).kind == "symbolic":
             raise TypeError("Monte Carlo needs numbers, got symbols; substitute values for them")
-        object.__setattr__(self, "steps", tuple(self.sgd.check_step(step) for step in self.steps))
+        object.__setattr__(self, "steps", tuple(self.sgd.check_step(t) for t in check_sequence(self.steps, "steps")))
         if not self.steps:
             raise ValueError("steps must hold at least one step, got none")
-        sizes = tuple(self.sgd.design.check_batch_size(b) for b in self.batch_sizes)
+        sizes = tuple(self.sgd.design.check_batch_size(b) for b in check_sequence(self.batch_sizes, "batch_sizes"))
         if not sizes:
             raise ValueError("batch_sizes must hold at least one batch size, got none")
         if max(sizes) >= _LARGEST_BATCH:

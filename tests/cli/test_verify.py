@@ -91,12 +91,18 @@ def test_a_file_name_with_brackets_is_shown_as_it_is(sgdvar, rooms):
     assert "rooms[bold].csv" in output
 
 
-def test_80_columns_are_enough(sgdvar, rooms, monkeypatch):
+@pytest.mark.parametrize("columns", [80, 90, 100, 110, 130])
+@pytest.mark.parametrize("scale", ["1", "0.01"], ids=["short numbers", "long numbers"])
+def test_the_table_has_room_from_80_columns_on(sgdvar, rooms, monkeypatch, columns, scale):
     pytest.importorskip("rich")
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    rows = [line.rpartition(",") for line in rooms.read_text().splitlines()[1:]]
+    cells = [f"{inputs},{float(scale) * float(target)!r}" for inputs, _, target in rows]
+    rooms.write_text("\n".join(["size,age,price", *cells]) + "\n")
     _, output, _ = sgdvar("verify", "--data", rooms, "--target", "price", *QUICK)
-    assert max(map(len, output.splitlines())) <= 80
+    assert max(map(len, output.splitlines())) <= columns
     assert "…" not in output
+    assert ("given w_t" in output) or columns < 110
 
 
 def test_a_figure_is_saved(sgdvar, rooms, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -110,6 +111,19 @@ def test_a_variance_that_rises_ends_in_status_1_though_simulation_agrees(sgdvar,
     assert status == 1
     assert run["report"]["verdict"]["status"] == "agreed"
     assert run["polynomials"][0]["decreasing"]["status"] == "refuted"
+
+
+@pytest.mark.parametrize("model", [sv.Dataset, sv.GaussianPopulation])
+def test_the_worse_of_two_models_decides_on_the_status(sgdvar, rooms, monkeypatch, model):
+    report = sv.verify
+
+    def judged(sgd: sv.SGD, **kwargs: object) -> sv.Report:
+        status = "refuted" if isinstance(sgd.problem.data, model) else "agreed"
+        return replace(report(sgd, **kwargs), verdict=sv.Verdict(status, "a reason"))
+
+    monkeypatch.setattr(sv, "verify", judged)
+    command = ("verify", "--data", rooms, "--target", "price", *NETWORK, *QUICK, "--model", "both")
+    assert sgdvar(*command)[0] == 1
 
 
 def test_tails_too_heavy_to_be_simulated_end_in_status_3(sgdvar, rooms):

@@ -56,7 +56,7 @@ def test_the_budget_counts_the_polynomials_that_are_asked_for():
 @pytest.mark.parametrize(
     ("budget", "error"), [(None, TypeError), ("x", TypeError), (True, TypeError), (-1, ValueError)]
 )
-def test_a_budget_is_a_positive_number(budget, error):
+def test_a_budget_is_a_number_that_is_not_negative(budget, error):
     with pytest.raises(error, match="budget must be"):
         sv.gradient_variance(scalar([1, 1], 1), 1, budget=budget)
 
@@ -75,3 +75,27 @@ def test_two_symbols_of_one_name_have_an_order():
     V = sv.gradient_variance(scalar([x, real], F(1, 2), sv.GaussianPopulation([0])), 1)
     swapped = sv.gradient_variance(scalar([real, x], F(1, 2), sv.GaussianPopulation([0])), 1)
     assert V == swapped  # the two weights play the same part
+
+
+def test_a_budget_of_nothing_forecasts():
+    sgd = scalar([1, 1], 1)
+    with pytest.raises(sv.BudgetExceededError) as error:
+        sv.gradient_variance(sgd, 1, budget=0)
+    assert error.value.needed > error.value.limit == 0
+    assert sv.gradient_variance(sgd, 0, budget=0).degree in {0, 1}  # needs no batch averaged
+
+
+def test_layers_of_different_shapes_are_rationalized_one_by_one():
+    first, second = sv.rationalize([[[0.5, 1], [0, 0.25]], [[1 / 3, 1]]])
+    assert first.tolist() == [[F(1, 2), 1], [0, F(1, 4)]]
+    assert second.tolist() == [[F(1, 3), 1]]
+
+
+def test_one_number_is_no_sequence_of_steps_or_batch_sizes():
+    sgd = scalar([1, 1], F(1, 8))
+    with pytest.raises(TypeError, match=r"steps must be a sequence of integers, got 1; write \[1\] for one"):
+        sv.verify(sgd, 1, [8])
+    with pytest.raises(TypeError, match=r"batch_sizes must be a sequence of integers, got 8; write \[8\] for one"):
+        sv.verify(sgd, [1], 8)
+    with pytest.raises(TypeError, match="batch_sizes must be a sequence"):
+        sv.estimate_gradient_variance(sgd, 1, 8)

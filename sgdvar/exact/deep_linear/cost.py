@@ -61,13 +61,13 @@ def check_budget(
 
     Raises:
         TypeError: ``budget`` is no number.
-        ValueError: ``budget`` is not positive.
+        ValueError: ``budget`` is negative.
         BudgetExceededError: The work is beyond it; the message says what would not be.
     """
     if isinstance(budget, bool) or not isinstance(budget, Real):
         raise TypeError(f"budget must be a number of products of coefficients, got {budget!r}")
-    if not budget > 0:
-        raise ValueError(f"budget must be positive, got {budget}")
+    if not budget >= 0:
+        raise ValueError(f"budget must be at least 0, got {budget}")
 
     def cheapest(t: int) -> Cost:
         if not in_batch and prefers_branching(sgd, t, degree, kind):
