@@ -85,7 +85,8 @@ class GaussianPopulation:
     .. math:: x = C \xi, \qquad y = W^* x + D \zeta, \qquad \xi \sim N(0, I_r),\ \zeta \sim N(0, I_s)
         \text{ independent}
 
-    so that x has covariance :math:`C C^\top` and the label noise :math:`D D^\top`.
+    so that x has covariance :math:`C C^\top` and the label noise :math:`D D^\top`. C and D are factors of covariances,
+    for example Cholesky factors, and not covariances: a rational factor keeps everything exact.
 
     Attributes:
         teacher: :math:`W^*`, shape (q, p), or (p,) for a single output with weights of shape (p,).
@@ -109,6 +110,16 @@ class GaussianPopulation:
     noise_factor: Any = None
     kind: Kind = field(init=False)
 
+    def __new__(cls, *_: Any, **options: Any) -> GaussianPopulation:
+        """Says what to give instead of a covariance."""
+        for name in options:
+            if "covariance" in name:
+                raise TypeError(
+                    f"a factor must be given instead of {name}: input_factor=C for inputs of covariance C C^T, "
+                    "noise_factor=D for label noise of covariance D D^T, for example Cholesky factors"
+                )
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         teacher, teacher_kind = parse_array(self.teacher, "teacher")
         if teacher.ndim not in (1, 2):
@@ -119,7 +130,10 @@ class GaussianPopulation:
         if self.input_factor is not None:
             factor, factor_kind = parse_array(self.input_factor, "input_factor")
             if factor.ndim != 2 or len(factor) != p:
-                raise ValueError(f"input_factor must have shape (p, r) with p = {p}, got shape {factor.shape}")
+                raise ValueError(
+                    f"input_factor must be a factor C of the covariance C C^T of x, of shape (p, r) with p = {p}, got "
+                    f"shape {factor.shape}"
+                )
             kinds.append(factor_kind)
             object.__setattr__(self, "input_factor", factor)
         if self.noise_factor is not None:
@@ -127,7 +141,10 @@ class GaussianPopulation:
             if noise.ndim == 0 and q == 1:
                 noise = noise.reshape(1, 1)
             if noise.ndim != 2 or len(noise) != q:
-                raise ValueError(f"noise_factor must have shape (q, s) with q = {q}, got shape {noise.shape}")
+                raise ValueError(
+                    f"noise_factor must be a factor D of the covariance D D^T of the label noise, of shape (q, s) with "
+                    f"q = {q}, got shape {noise.shape}"
+                )
             kinds.append(noise_kind)
             object.__setattr__(self, "noise_factor", noise)
         object.__setattr__(self, "kind", join_kinds(kinds, "teacher, input_factor and noise_factor"))

@@ -119,12 +119,12 @@ DEEP = sv.SGD(NETWORK, LAYERS, F(1, 4))
         (
             lambda: sv.GaussianPopulation(teacher=[1, 2], input_factor=[[1, 0]]),
             ValueError,
-            "input_factor must have shape (p, r) with p = 2, got shape (1, 2)",
+            "of shape (p, r) with p = 2, got shape (1, 2)",
         ),
         (
             lambda: sv.GaussianPopulation(teacher=[[1], [2]], noise_factor=1),
             ValueError,
-            "noise_factor must have shape (q, s) with q = 2, got shape ()",
+            "of shape (q, s) with q = 2, got shape ()",
         ),
         (
             lambda: sv.gradient_variance(SGD, 1, matrix=[1, 2, 3]),

@@ -99,3 +99,13 @@ def test_one_number_is_no_sequence_of_steps_or_batch_sizes():
         sv.verify(sgd, [1], 8)
     with pytest.raises(TypeError, match="batch_sizes must be a sequence"):
         sv.estimate_gradient_variance(sgd, 1, 8)
+
+
+@pytest.mark.parametrize("name", ["covariance", "input_covariance", "noise_covariance"])
+def test_a_covariance_is_answered_by_what_is_due(name):
+    with pytest.raises(TypeError, match=f"a factor must be given instead of {name}: input_factor=C"):
+        sv.GaussianPopulation([1, 2], **{name: [[2, 1], [1, 2]]})
+    with pytest.raises(ValueError, match=r"noise_factor must be a factor D of the covariance D D\^T"):
+        sv.GaussianPopulation([[1], [2]], noise_factor=[1, 4])
+    with pytest.raises(ValueError, match=r"input_factor must be a factor C of the covariance C C\^T"):
+        sv.GaussianPopulation([1, 2], input_factor=[1, 4])
