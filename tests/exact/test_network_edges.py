@@ -109,3 +109,9 @@ def test_a_covariance_is_answered_by_what_is_due(name):
         sv.GaussianPopulation([[1], [2]], noise_factor=[1, 4])
     with pytest.raises(ValueError, match=r"input_factor must be a factor C of the covariance C C\^T"):
         sv.GaussianPopulation([1, 2], input_factor=[1, 4])
+
+
+def test_a_forecast_beyond_floats_is_a_refusal():
+    sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1, 2], [3, 4], [0, 1]], [1, 0, 1])), [0, 0], F(1, 8))
+    with pytest.raises(sv.BudgetExceededError, match=r"step \d+ would fit"):
+        sv.gradient_fourth_moment(sgd, 200)

@@ -144,7 +144,7 @@ def propagation_cost(sgd: SGD, step: int, degree: int, *, in_batch: int = 0, sym
             horner = math.prod(_terms(size, n + (own - d) * e) for n, e in zip(before, error, strict=True))
             products += _homogeneous(size, d) * horner * math.prod(_terms(size, e) for e in error) * orders
     in_symbols = _terms(symbols, degree * (2 * depth - 1) ** max(step - 1, 0))
-    return Cost(monomials * in_symbols, products * in_symbols * count)
+    return Cost(_as_float(monomials * in_symbols), _as_float(products * in_symbols * count))
 
 
 def branching_cost(sgd: SGD, step: int) -> Cost:
@@ -156,7 +156,7 @@ def branching_cost(sgd: SGD, step: int) -> Cost:
     networks = sum(math.comb(n, b) ** step for b in range(1, n + 1))
     widths = [sgd.layers[0].shape[1], *(len(layer) for layer in sgd.layers)]
     work = 20 * (100 + sum(a * b * max(a, b) for a in widths for b in widths))
-    return Cost(1, networks * work)
+    return Cost(1, _as_float(networks * work))
 
 
 def _moments_cost(sgd: SGD, size: int, degree: int, *, at_start: bool) -> int:
@@ -173,6 +173,11 @@ def _moments_cost(sgd: SGD, size: int, degree: int, *, at_start: bool) -> int:
         orders = min(degree, len(data.X))
         return sums + convolution * orders * orders // 2
     return sums + convolution * degree
+
+
+def _as_float(count: int) -> float:
+    """A count that may be too large to be a float."""
+    return float(count) if count.bit_length() < 1000 else math.inf
 
 
 def _terms(variables: int, degree: int) -> int:
