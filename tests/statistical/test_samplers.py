@@ -13,8 +13,8 @@ import pytest
 from scipy import stats
 
 import sgdvar as sv
-from sgdvar.monte_carlo.draws import fold_draws, fold_subset, uniform_below
 from sgdvar.monte_carlo.samplers import AtomBatches, FiniteBatches, GaussianBatches, GaussianGradients, sampler_for
+from sgdvar.monte_carlo.samplers.draws import fold_draws, fold_subset, uniform_below
 
 REPLICATES = 20_000
 
