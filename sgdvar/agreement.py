@@ -18,7 +18,8 @@ from sgdvar.certificates import Verdict
 from sgdvar.errors import BudgetExceededError, NotExactError
 from sgdvar.exact import gradient_variance
 from sgdvar.monte_carlo.measures import gradient_variance_measures, rounding_measure
-from sgdvar.monte_carlo.runs import Progress, Run
+from sgdvar.monte_carlo.progress import Progress
+from sgdvar.monte_carlo.runs import Run, digest
 from sgdvar.monte_carlo.statistics import (
     Summary,
     check_rate,
@@ -124,18 +125,19 @@ def verify(
     check_rate(miss_rate, "miss_rate")
     run = Run(sgd, sorted(steps), batch_sizes, relative_error, replicates, seed, time_budget, progress)
     batch_sizes = list(dict.fromkeys(run.batch_sizes))
+    about = f"verify Var(g_t), {digest([matrix, layer])}"
     measures = [*gradient_variance_measures(sgd, matrix, layer), rounding_measure(sgd, matrix, layer)]
     if formula is not None:
         curves, claims = _claims(formula, steps, batch_sizes)
-        summaries = run.summaries(measures)
+        summaries = run.summaries(measures, about)
         exact = _exact_in_reach(sgd, steps, matrix, layer)
     elif sgd.is_network:
         budget = min(time_budget * _PRODUCTS_PER_SECOND, _LARGEST_BUDGET)
         exact = _exact(sgd, steps, matrix, layer, budget=budget)  # first: what is out of reach is refused at once
         curves, claims = _claims(exact, steps, batch_sizes)
-        summaries = run.summaries(measures)
+        summaries = run.summaries(measures, about)
     else:
-        summaries = run.summaries(measures)  # first: if the process explodes, this says why
+        summaries = run.summaries(measures, about)  # first: if the process explodes, this says why
         exact = _exact(sgd, steps, matrix, layer)
         curves, claims = _claims(exact, steps, batch_sizes)
     comparisons = sum(value != 0 for value in claims.values())

@@ -5,7 +5,7 @@ Plain bad arguments raise ``ValueError`` or ``TypeError`` instead.
 
 from __future__ import annotations
 
-__all__ = ["BudgetExceededError", "CertificateError", "NonFiniteError", "NotExactError"]
+__all__ = ["BudgetExceededError", "CertificateError", "CheckpointError", "NonFiniteError", "NotExactError"]
 
 
 class NotExactError(TypeError):
@@ -51,3 +51,7 @@ class NonFiniteError(ArithmeticError):
 
 class CertificateError(ValueError):
     """A certificate does not prove what it claims; the message says where it fails."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint file that is damaged, or of another run or version, or that cannot be written; it is left intact."""

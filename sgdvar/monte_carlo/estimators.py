@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from sgdvar.data import Data
 from sgdvar.monte_carlo.chain import GradientMap
+from sgdvar.monte_carlo.estimate import Estimate
+from sgdvar.monte_carlo.execution import Measure
 from sgdvar.monte_carlo.measures import batch_noise, gradient_variance_measures, landscape_of
-from sgdvar.monte_carlo.runs import Measure, Progress, Run
-from sgdvar.monte_carlo.statistics import (
-    Summary,
-    check_rate,
-    normal_quantile,
-    summarise_covariance,
-    summarise_mean,
-    summarise_variance,
-)
+from sgdvar.monte_carlo.runs import Run, RunOptions, digest
+from sgdvar.monte_carlo.statistics import Summary, summarise_covariance, summarise_mean, summarise_variance
 from sgdvar.monte_carlo.trajectories import Record
 from sgdvar.process import SGD
-from sgdvar.scalars import Array
 
 __all__ = [
     "Estimate",
@@ -39,65 +32,6 @@ __all__ = [
 _ROUNDING = 1e-24  # of a relative variance
 
 
-@dataclass(frozen=True, eq=False)
-class Estimate:
-    r"""Estimates at several batch sizes, each with its standard error.
-
-    Attributes:
-        quantity: What is estimated, in words.
-        step: t.
-        batch_sizes: The B batch sizes, in the order in which they were given.
-        value: Unbiased estimates, shape (B,), or ``(B, *shape)`` for a quantity that is an array.
-        standard_error: Their standard errors, in the same shape.
-        replicates: The number of simulated trajectories at each batch size, shape (B,).
-        conditional: Whether the last batch was averaged over exactly, given the last weights.
-        gain: For a conditional estimate the factor by which conditioning divided the variance of the estimate, shape
-            (B,); 1 otherwise, infinite where a conditional estimate has no error at all.
-        largest_share: The largest share of one replicate in the sum of squares behind each standard error (in the
-            fourth moment, for a variance), shape (B,); above a few per cent the standard error is not to be trusted.
-    """
-
-    quantity: str
-    step: int
-    batch_sizes: Array
-    value: Array
-    standard_error: Array
-    replicates: Array
-    conditional: bool
-    gain: Array
-    largest_share: Array
-
-    @property
-    def relative_error(self) -> Array:
-        """The standard error relative to the value, in Euclidean norms for an array; shape (B,). 0 where both are 0."""
-        errors, sizes = (np.linalg.norm(a.reshape(len(a), -1), axis=1) for a in (self.standard_error, self.value))
-        return np.asarray(np.divide(errors, sizes, out=np.where(errors > 0, np.inf, 0.0), where=sizes > 0))
-
-    def interval(self, level: float = 0.95) -> tuple[Array, Array]:
-        """Confidence intervals by the normal approximation, entry by entry.
-
-        Args:
-            level: The chance of covering, for each entry on its own; nominal.
-
-        Returns:
-            Lower and upper ends, each in the shape of ``value``.
-
-        Raises:
-            ValueError: ``level`` is not strictly between 0 and 1.
-        """
-        reach = normal_quantile(check_rate(level, "level")) * self.standard_error
-        return self.value - reach, self.value + reach
-
-    def __str__(self) -> str:
-        how = "conditioned on the last weights" if self.conditional else "plain trajectories"
-        lines = [f"{self.quantity} at step {self.step}, {how}"]
-        if self.value.ndim > 1:
-            return f"{lines[0]}: shape {self.value.shape[1:]} at batch sizes {self.batch_sizes.tolist()}"
-        rows = zip(self.batch_sizes, self.value, self.standard_error, self.replicates, strict=True)
-        lines += [f"  b = {b}: {v:.6g} +- {e:.2g} ({n} replicates)" for b, v, e, n in rows]
-        return "\n".join(lines)
-
-
 def estimate_gradient_variance(
     sgd: SGD,
     step: int,
@@ -109,8 +43,7 @@ def estimate_gradient_variance(
     matrix: Any = None,
     layer: int | None = None,
     conditional: bool = True,
-    time_budget: float = 600.0,
-    progress: Progress = False,
+    **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the total variance of the mini-batch gradient.
 
@@ -137,8 +70,8 @@ def estimate_gradient_variance(
         layer: The layer, from 1, whose gradient alone is meant (and acted on by A); None for all.
         conditional: Whether to average over the last batch exactly, given the last weights; False for plain
             trajectories.
-        time_budget: Seconds; nothing is computed if more are forecast.
-        progress: True for a progress bar, or a function of the replicates done and their total.
+        **options: How the simulation is carried out (``RunOptions``): ``time_budget`` in seconds, ``progress``,
+            ``precision``, ``chunk_size``, ``checkpoint``.
 
     Returns:
         Values, standard errors, replicates.
@@ -148,9 +81,11 @@ def estimate_gradient_variance(
         ValueError: Symbols, a batch size outside the design's range, both accuracies given, or a matrix of the wrong
             shape.
         NotExactError: A float matrix for an exact process, or the other way round.
-        BudgetExceededError: More time is forecast than ``time_budget``.
+        BudgetExceededError: More time is forecast than ``time_budget``, or a chunk needs more memory than there is.
+        CheckpointError: ``checkpoint`` is a file of another run, damaged, or cannot be written.
         NonFiniteError: A trajectory overflowed.
         ImportError: ``progress=True`` without rich.
+        RuntimeError: Another process of a distributed run failed.
 
     Examples:
         >>> import sgdvar as sv
@@ -159,10 +94,14 @@ def estimate_gradient_variance(
         >>> estimate.value.round(12).tolist()  # given the first weights nothing is left to chance
         [4.0, 0.0]
     """
-    run = Run(sgd, [step], batch_sizes, relative_error, replicates, seed, time_budget, progress)
+    run = _run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
     plain, conditioned = gradient_variance_measures(sgd, matrix, layer)
     return _estimate(
-        run, "Var(A g_t)" if matrix is not None else "Var(g_t)", plain, conditioned if conditional else None
+        run,
+        "Var(A g_t)" if matrix is not None else "Var(g_t)",
+        plain,
+        conditioned if conditional else None,
+        details=[matrix, layer],
     )
 
 
@@ -176,8 +115,7 @@ def estimate_full_gradient_variance(
     seed: int = 0,
     matrix: Any = None,
     layer: int | None = None,
-    time_budget: float = 600.0,
-    progress: Progress = False,
+    **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the variance of the full gradient along SGD, :math:`\operatorname{Var}(A \nabla L(w_t))`.
 
@@ -190,8 +128,7 @@ def estimate_full_gradient_variance(
         seed: As for ``estimate_gradient_variance``.
         matrix: As for ``estimate_gradient_variance``.
         layer: As for ``estimate_gradient_variance``.
-        time_budget: As for ``estimate_gradient_variance``.
-        progress: As for ``estimate_gradient_variance``.
+        **options: As for ``estimate_gradient_variance``.
 
     Returns:
         Values, standard errors, replicates; never conditional, for there is no batch after the last weights.
@@ -201,8 +138,10 @@ def estimate_full_gradient_variance(
         ValueError: As for ``estimate_gradient_variance``.
         NotExactError: As for ``estimate_gradient_variance``.
         BudgetExceededError: As for ``estimate_gradient_variance``.
+        CheckpointError: As for ``estimate_gradient_variance``.
         NonFiniteError: As for ``estimate_gradient_variance``.
         ImportError: As for ``estimate_gradient_variance``.
+        RuntimeError: As for ``estimate_gradient_variance``.
 
     Examples:
         >>> import sgdvar as sv
@@ -211,12 +150,13 @@ def estimate_full_gradient_variance(
         >>> estimate.value.round(12).tolist()  # at b = n nothing is random
         [0.0]
     """
-    run = Run(sgd, [step], batch_sizes, relative_error, replicates, seed, time_budget, progress)
+    run = _run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
     landscape, apply = landscape_of(sgd), GradientMap.of(sgd, matrix, layer)
     return _estimate(
         run,
         "Var(A grad L(w_t))" if matrix is not None else "Var(grad L(w_t))",
         lambda record, b: summarise_variance(apply(landscape.gradient(record.weights))),
+        details=[matrix, layer],
     )
 
 
@@ -231,8 +171,7 @@ def estimate_gradient_second_moment(
     matrix: Any = None,
     layer: int | None = None,
     conditional: bool = True,
-    time_budget: float = 600.0,
-    progress: Progress = False,
+    **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the second moment of the mini-batch gradient, :math:`E \lVert A g_t \rVert^2`.
 
@@ -249,8 +188,7 @@ def estimate_gradient_second_moment(
         matrix: As for ``estimate_gradient_variance``.
         layer: As for ``estimate_gradient_variance``.
         conditional: As for ``estimate_gradient_variance``.
-        time_budget: As for ``estimate_gradient_variance``.
-        progress: As for ``estimate_gradient_variance``.
+        **options: As for ``estimate_gradient_variance``.
 
     Returns:
         Values, standard errors, replicates.
@@ -260,8 +198,10 @@ def estimate_gradient_second_moment(
         ValueError: As for ``estimate_gradient_variance``.
         NotExactError: As for ``estimate_gradient_variance``.
         BudgetExceededError: As for ``estimate_gradient_variance``.
+        CheckpointError: As for ``estimate_gradient_variance``.
         NonFiniteError: As for ``estimate_gradient_variance``.
         ImportError: As for ``estimate_gradient_variance``.
+        RuntimeError: As for ``estimate_gradient_variance``.
 
     Examples:
         >>> import sgdvar as sv
@@ -270,7 +210,7 @@ def estimate_gradient_second_moment(
         >>> estimate.value.round(12).tolist()
         [8.0, 4.0]
     """
-    run = Run(sgd, [step], batch_sizes, relative_error, replicates, seed, time_budget, progress)
+    run = _run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
     landscape, apply = landscape_of(sgd), GradientMap.of(sgd, matrix, layer)
     noise = batch_noise(sgd, apply)
 
@@ -283,6 +223,7 @@ def estimate_gradient_second_moment(
         "E ||A g_t||^2" if matrix is not None else "E ||g_t||^2",
         lambda record, b: summarise_mean((apply(record.gradients) ** 2).sum(axis=1)),
         conditioned if conditional else None,
+        details=[matrix, layer],
     )
 
 
@@ -295,8 +236,7 @@ def estimate_expected_loss(
     relative_error: float | None = None,
     replicates: int | None = None,
     seed: int = 0,
-    time_budget: float = 600.0,
-    progress: Progress = False,
+    **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the expected loss after t steps, :math:`E L(w_t)`.
 
@@ -308,8 +248,7 @@ def estimate_expected_loss(
         relative_error: As for ``estimate_gradient_variance``.
         replicates: As for ``estimate_gradient_variance``.
         seed: As for ``estimate_gradient_variance``.
-        time_budget: As for ``estimate_gradient_variance``.
-        progress: As for ``estimate_gradient_variance``.
+        **options: As for ``estimate_gradient_variance``.
 
     Returns:
         Values, standard errors, replicates.
@@ -318,8 +257,10 @@ def estimate_expected_loss(
         TypeError: As for ``estimate_gradient_variance``, or ``data`` is no data source.
         ValueError: As for ``estimate_gradient_variance``, or ``data`` with other shapes.
         BudgetExceededError: As for ``estimate_gradient_variance``.
+        CheckpointError: As for ``estimate_gradient_variance``.
         NonFiniteError: As for ``estimate_gradient_variance``.
         ImportError: As for ``estimate_gradient_variance``.
+        RuntimeError: As for ``estimate_gradient_variance``.
 
     Examples:
         >>> import sgdvar as sv
@@ -328,9 +269,14 @@ def estimate_expected_loss(
         >>> estimate.value.round(12).tolist()
         [2.0]
     """
-    run = Run(sgd, [step], batch_sizes, relative_error, replicates, seed, time_budget, progress)
+    run = _run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
     landscape = landscape_of(sgd, data)
-    return _estimate(run, "E L(w_t)", lambda record, b: summarise_mean(landscape.loss(record.weights)))
+    return _estimate(
+        run,
+        "E L(w_t)",
+        lambda record, b: summarise_mean(landscape.loss(record.weights)),
+        details=() if data is None else data.numbers(),
+    )
 
 
 def estimate_mean_gradient(
@@ -342,8 +288,7 @@ def estimate_mean_gradient(
     replicates: int | None = None,
     seed: int = 0,
     conditional: bool = True,
-    time_budget: float = 600.0,
-    progress: Progress = False,
+    **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the mean gradient :math:`E g_t`.
 
@@ -357,8 +302,7 @@ def estimate_mean_gradient(
         replicates: As for ``estimate_gradient_variance``.
         seed: As for ``estimate_gradient_variance``.
         conditional: As for ``estimate_gradient_variance``.
-        time_budget: As for ``estimate_gradient_variance``.
-        progress: As for ``estimate_gradient_variance``.
+        **options: As for ``estimate_gradient_variance``.
 
     Returns:
         Values of shape ``(B, *weight_shape)``, standard errors, replicates. For a network values have shape (B, d), as
@@ -368,8 +312,10 @@ def estimate_mean_gradient(
         TypeError: As for ``estimate_gradient_variance``.
         ValueError: As for ``estimate_gradient_variance``.
         BudgetExceededError: As for ``estimate_gradient_variance``.
+        CheckpointError: As for ``estimate_gradient_variance``.
         NonFiniteError: As for ``estimate_gradient_variance``.
         ImportError: As for ``estimate_gradient_variance``.
+        RuntimeError: As for ``estimate_gradient_variance``.
 
     Examples:
         >>> import sgdvar as sv
@@ -378,7 +324,7 @@ def estimate_mean_gradient(
         >>> estimate.value.round(12).tolist()
         [[2.0]]
     """
-    run = Run(sgd, [step], batch_sizes, relative_error, replicates, seed, time_budget, progress)
+    run = _run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
     landscape, shape = landscape_of(sgd), _weight_shape(sgd)
 
     def conditioned(record: Record, b: int) -> Summary:
@@ -400,8 +346,7 @@ def estimate_mean_weights(
     relative_error: float | None = None,
     replicates: int | None = None,
     seed: int = 0,
-    time_budget: float = 600.0,
-    progress: Progress = False,
+    **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the mean weights :math:`E w_t`.
 
@@ -412,8 +357,7 @@ def estimate_mean_weights(
         relative_error: As for ``estimate_gradient_variance``, in Euclidean norms.
         replicates: As for ``estimate_gradient_variance``.
         seed: As for ``estimate_gradient_variance``.
-        time_budget: As for ``estimate_gradient_variance``.
-        progress: As for ``estimate_gradient_variance``.
+        **options: As for ``estimate_gradient_variance``.
 
     Returns:
         Values of shape ``(B, *weight_shape)``, standard errors, replicates. For a network values have shape (B, d), as
@@ -423,8 +367,10 @@ def estimate_mean_weights(
         TypeError: As for ``estimate_gradient_variance``.
         ValueError: As for ``estimate_gradient_variance``.
         BudgetExceededError: As for ``estimate_gradient_variance``.
+        CheckpointError: As for ``estimate_gradient_variance``.
         NonFiniteError: As for ``estimate_gradient_variance``.
         ImportError: As for ``estimate_gradient_variance``.
+        RuntimeError: As for ``estimate_gradient_variance``.
 
     Examples:
         >>> import sgdvar as sv
@@ -433,7 +379,7 @@ def estimate_mean_weights(
         >>> estimate.value.round(12).tolist()
         [[-1.0]]
     """
-    run = Run(sgd, [step], batch_sizes, relative_error, replicates, seed, time_budget, progress)
+    run = _run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
     shape = _weight_shape(sgd)
     return _estimate(run, "E w_t", lambda record, b: summarise_mean(record.weights.reshape(-1, *shape)))
 
@@ -446,8 +392,7 @@ def estimate_weight_covariance(
     relative_error: float | None = None,
     replicates: int | None = None,
     seed: int = 0,
-    time_budget: float = 600.0,
-    progress: Progress = False,
+    **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the covariance :math:`\operatorname{Cov}(w_t)` of the weights, flattened row by row and by layer.
 
@@ -458,8 +403,7 @@ def estimate_weight_covariance(
         relative_error: As for ``estimate_gradient_variance``, in Euclidean norms.
         replicates: As for ``estimate_gradient_variance``.
         seed: As for ``estimate_gradient_variance``.
-        time_budget: As for ``estimate_gradient_variance``.
-        progress: As for ``estimate_gradient_variance``.
+        **options: As for ``estimate_gradient_variance``.
 
     Returns:
         Values of shape (B, d, d) for d weights, with divisor N - 1, standard errors, replicates.
@@ -468,8 +412,10 @@ def estimate_weight_covariance(
         TypeError: As for ``estimate_gradient_variance``.
         ValueError: As for ``estimate_gradient_variance``.
         BudgetExceededError: As for ``estimate_gradient_variance``.
+        CheckpointError: As for ``estimate_gradient_variance``.
         NonFiniteError: As for ``estimate_gradient_variance``.
         ImportError: As for ``estimate_gradient_variance``.
+        RuntimeError: As for ``estimate_gradient_variance``.
 
     Examples:
         >>> import sgdvar as sv
@@ -478,7 +424,7 @@ def estimate_weight_covariance(
         >>> estimate.value.shape, estimate.value[1].round(12).tolist()
         ((2, 1, 1), [[0.0]])
     """
-    run = Run(sgd, [step], batch_sizes, relative_error, replicates, seed, time_budget, progress)
+    run = _run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
     return _estimate(run, "Cov(w_t)", lambda record, b: summarise_covariance(record.weights))
 
 
@@ -487,8 +433,39 @@ def _weight_shape(sgd: SGD) -> tuple[int, ...]:
     return (sgd.weight_count,) if sgd.is_network else tuple(sgd.start.shape)
 
 
-def _estimate(run: Run, quantity: str, plain: Measure, conditioned: Measure | None = None) -> Estimate:
-    summaries = run.summaries([plain] if conditioned is None else [conditioned, plain])
+def _run(
+    sgd: SGD,
+    step: int,
+    batch_sizes: Sequence[int],
+    relative_error: float | None,
+    replicates: int | None,
+    seed: int,
+    options: RunOptions,
+) -> Run:
+    unknown = set(options) - set(RunOptions.__annotations__)
+    if unknown:
+        raise TypeError(
+            f"options must be among {', '.join(RunOptions.__annotations__)}, got {', '.join(sorted(unknown))}"
+        )
+    return Run(sgd, [step], batch_sizes, relative_error, replicates, seed, **options)
+
+
+def _estimate(
+    run: Run, quantity: str, plain: Measure, conditioned: Measure | None = None, *, details: Sequence[Any] = ()
+) -> Estimate:
+    """The estimate of one quantity.
+
+    Args:
+        run: What to simulate.
+        quantity: In words.
+        plain: The measure of plain trajectories.
+        conditioned: The one that averages over the last batch, if it is wanted.
+        details: All else that the measures depend on.
+    """
+    how = "plain" if conditioned is None else "conditional"
+    summaries = run.summaries(
+        [plain] if conditioned is None else [conditioned, plain], f"{quantity}, {how}, {digest(details)}"
+    )
     cells = [summaries[b][0] for b in run.batch_sizes]
     return Estimate(
         quantity=quantity,

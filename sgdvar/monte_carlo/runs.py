@@ -1,33 +1,54 @@
-"""Runs: how many replicates an accuracy needs, how long they will take, and their summaries."""
+"""Runs: what is asked for, and how it is to be carried out."""
 
 from __future__ import annotations
 
+import hashlib
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from pathlib import Path
+from typing import Any, TypedDict
 
-from sgdvar.errors import BudgetExceededError
-from sgdvar.monte_carlo.statistics import Summary, relative_variance
-from sgdvar.monte_carlo.trajectories import Block, Record, Trajectories, side_by_side, workers
+import jax
+import numpy as np
+
+from sgdvar import __version__
+from sgdvar.monte_carlo.checkpoints import Checkpoint
+from sgdvar.monte_carlo.dynamics import Dynamics, dynamics_of
+from sgdvar.monte_carlo.execution import Execution, Measure
+from sgdvar.monte_carlo.planning import Plan
+from sgdvar.monte_carlo.processes import decided_by_first, process_count, process_index
+from sgdvar.monte_carlo.progress import Progress, reporter
+from sgdvar.monte_carlo.totals import Cells
+from sgdvar.monte_carlo.trajectories import Precision, Trajectories
 from sgdvar.process import SGD, check_process
 from sgdvar.scalars import check_count, check_sequence
 
-__all__ = ["Measure", "Progress", "Run"]
-
-Measure: TypeAlias = Callable[[Record, int], Summary]
-"""From what a set of replicates did at one step, and the batch size, to its summary."""
-Progress: TypeAlias = bool | Callable[[int, int], None]
-"""False; True for a progress bar; or a function of the replicates done and their total."""
+__all__ = ["Measure", "Progress", "Run", "RunOptions", "digest"]
 
 _LARGEST_BATCH = 2**31  # batch sizes are 32-bit integers there
 _RELATIVE_ERROR = 0.01  # unless told otherwise
-_LEAST = 1024  # replicates for a relative error: with fewer, the normal approximation means little
-_PILOT = 4096  # replicates of the pilot
-_GROUP = 256  # replicates in one group of the pilot's jackknife
-_MARGIN = 3  # jackknife standard errors by which the pilot's variance is taken to be larger than estimated
+
+
+class RunOptions(TypedDict, total=False):
+    """How a simulation is carried out; nothing here changes what is estimated.
+
+    Attributes:
+        time_budget: Seconds (default 600); nothing is computed if more are forecast.
+        progress: True for a progress bar, or a function of the replicates done and their total (default False).
+        precision: "float64" (default), or "float32" to simulate in single precision; moments are float64 always.
+        chunk_size: Replicates to simulate at once, rounded up to whole blocks of at most 2,048; None (default) for as
+            many as the devices take well. Results do not depend on it, to the last bit.
+        checkpoint: A file that keeps what is done: an interrupted run that is started again goes on from there and
+            ends with the same bits; more replicates continue a finished one. None (default) for no file.
+    """
+
+    time_budget: float
+    progress: Progress
+    precision: Precision
+    chunk_size: int | None
+    checkpoint: str | os.PathLike[str] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +63,17 @@ class Run:
             ``replicates`` is given.
         replicates: The number of replicates at each batch size, instead of ``relative_error``.
         seed: An integer from 0 to 2**63 - 1.
-        time_budget: Seconds that may be forecast.
-        progress: True for a progress bar, or a function of the replicates done and their total.
+        time_budget: As in ``RunOptions``, like all that follow.
+        progress: See there.
+        precision: See there.
+        chunk_size: See there.
+        checkpoint: See there.
+        dynamics: What is simulated; None for the process alone.
 
     Raises:
         TypeError: Symbols in the process, or an argument of the wrong type.
-        ValueError: No step, no batch size or one outside the design's range, a bad step, seed or budget, or both
-            accuracies.
+        ValueError: No step, no batch size or one outside the design's range, a bad step, seed, budget, precision or
+            chunk size, or both accuracies.
     """
 
     sgd: SGD
@@ -59,165 +84,125 @@ class Run:
     seed: int = 0
     time_budget: float = 600.0
     progress: Progress = False
+    precision: Precision = "float64"
+    chunk_size: int | None = None
+    checkpoint: str | os.PathLike[str] | None = None
+    dynamics: Dynamics | None = None
 
     def __post_init__(self) -> None:
-        if check_process(self.sgd).kind == "symbolic":
-            raise TypeError("Monte Carlo needs numbers, got symbols; substitute values for them")
-        object.__setattr__(self, "steps", tuple(self.sgd.check_step(t) for t in check_sequence(self.steps, "steps")))
-        if not self.steps:
-            raise ValueError("steps must hold at least one step, got none")
-        sizes = tuple(self.sgd.design.check_batch_size(b) for b in check_sequence(self.batch_sizes, "batch_sizes"))
-        if not sizes:
-            raise ValueError("batch_sizes must hold at least one batch size, got none")
-        if max(sizes) >= _LARGEST_BATCH:
-            raise ValueError(f"batch_sizes must be below 2**31 to be simulated, got {max(sizes)}")
-        object.__setattr__(self, "batch_sizes", sizes)
+        self._set("steps", _checked_steps(self.sgd, self.steps))
+        self._set("batch_sizes", _checked_batch_sizes(self.sgd, self.batch_sizes))
         if self.relative_error is not None and self.replicates is not None:
             raise ValueError(
                 f"one of relative_error and replicates must be given, got both, {self.relative_error} and "
                 f"{self.replicates}"
             )
         if self.replicates is not None:
-            object.__setattr__(self, "replicates", check_count(self.replicates, "replicates", least=2))
+            self._set("replicates", check_count(self.replicates, "replicates", least=2))
         elif self.relative_error is None:
-            object.__setattr__(self, "relative_error", _RELATIVE_ERROR)
-        elif not 0 < self.relative_error < math.inf:
+            self._set("relative_error", _RELATIVE_ERROR)
+        elif not 0 < _number(self.relative_error, "relative_error") < math.inf:
             raise ValueError(f"relative_error must be positive and finite, got {self.relative_error}")
-        object.__setattr__(self, "seed", check_count(self.seed, "seed"))
+        self._set("seed", check_count(self.seed, "seed"))
         if self.seed >= 2**63:
             raise ValueError(f"seed must be below 2**63, got {self.seed}")
-        if not self.time_budget > 0:
+        if not _number(self.time_budget, "time_budget") > 0:
             raise ValueError(f"time_budget must be positive, got {self.time_budget}")
+        if self.precision not in ("float64", "float32"):
+            raise ValueError(f'precision must be "float64" or "float32", got {self.precision!r}')
+        if self.chunk_size is not None:
+            self._set("chunk_size", check_count(self.chunk_size, "chunk_size", least=1))
+        if self.checkpoint is not None and not isinstance(self.checkpoint, str | os.PathLike):
+            raise TypeError(f"checkpoint must be a path, got {type(self.checkpoint).__name__}")
 
-    def summaries(self, measures: Sequence[Measure]) -> dict[int, list[list[Summary]]]:
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def summaries(self, measures: Sequence[Measure], about: str) -> dict[int, Cells]:
         """The summaries of every measure: for each batch size, one list per step, in the order of ``measures``.
 
         Args:
             measures: The first decides on the replicates that ``relative_error`` needs.
+            about: Names the measures in a checkpoint, and all that they depend on beside the process.
 
         Raises:
-            BudgetExceededError: More time is forecast than the budget.
+            BudgetExceededError: More time is forecast than the budget, or a chunk needs more memory than there is.
             NonFiniteError: A replicate overflowed.
+            CheckpointError: The checkpoint is of another run, damaged, or cannot be written.
             ImportError: A progress bar is asked for and rich is not installed.
+            RuntimeError: Another process of a distributed run failed.
         """
-        with _reporter(self.progress) as report:
-            trajectories = Trajectories(self.sgd, tuple(self.steps), self.seed)
-            demand = self._demand(trajectories, measures)
-            blocks = [block for b, count in demand.items() for block in trajectories.blocks(b, count)]
-            done, total = 0, sum(demand.values())
-            result: dict[int, list[list[Summary]]] = {}
-            report(done, total)
+        dynamics = dynamics_of(self.sgd) if self.dynamics is None else self.dynamics
+        trajectories = Trajectories(self.sgd, dynamics, tuple(self.steps), self.seed, self.precision, self.chunk_size)
+        checkpoint = self._checkpoint(about)
+        if checkpoint is not None:
+            checkpoint.load()  # refuses before anything is simulated
+        with reporter(self.progress) as report:
+            plan = Plan(trajectories, tuple(dict.fromkeys(self.batch_sizes)), measures, self.time_budget)
+            demand = decided_by_first(lambda: {str(b): count for b, count in self._demand(plan).items()})
+            counts = {int(b): count for b, count in demand.items()}
+            return Execution(trajectories, counts, measures, report, checkpoint).cells()
 
-            def summarise(block: Block) -> list[list[Summary]]:
-                records = trajectories.simulate(block)
-                return [[measure(record, block.batch_size) for measure in measures] for record in records]
-
-            for block, cells in zip(blocks, side_by_side(summarise, blocks), strict=True):
-                known = result.get(block.batch_size)
-                result[block.batch_size] = cells if known is None else _merged(known, cells)
-                done += block.count
-                report(done, total)
-        return result
-
-    def _demand(self, trajectories: Trajectories, measures: Sequence[Measure]) -> dict[int, int]:
-        """The replicates at each batch size, once the time they take is known to be within the budget."""
-        sizes = dict.fromkeys(self.batch_sizes)
-        measuring = self._seconds_to_measure(trajectories, measures)
-        seconds = {b: trajectories.seconds_per_block(b) + measuring for b in sizes}
+    def _demand(self, plan: Plan) -> dict[int, int]:
         if self.replicates is not None:
-            demand = dict.fromkeys(sizes, self.replicates)
-            self._check_budget(trajectories, demand, seconds, "replicates")
-            return demand
-        random = [b for b in sizes if self.sgd.design.variance_factor(b) != 0]
-        self._check_budget(trajectories, dict.fromkeys(random, _PILOT), seconds, "relative_error")
-        demand = dict.fromkeys(sizes, 2)  # all that b = n needs, where every replicate is the same
-        demand |= self._pilot(trajectories, measures[0], random)
-        self._check_budget(trajectories, demand, seconds, "relative_error")
-        return demand
-
-    def _seconds_to_measure(self, trajectories: Trajectories, measures: Sequence[Measure]) -> float:
-        """A forecast for one block, from weights at the start."""
-        record, began = trajectories.at_start(), time.perf_counter()
-        for measure in measures:
-            measure(record, self.batch_sizes[0])
-        return (time.perf_counter() - began) * len(self.steps)
-
-    def _pilot(self, trajectories: Trajectories, measure: Measure, batch_sizes: Sequence[int]) -> dict[int, int]:
-        """The replicates that the relative error needs, from simulations that are used for nothing else."""
+            return plan.for_replicates(self.replicates)
         assert self.relative_error is not None
-        blocks = [block for b in batch_sizes for block in trajectories.blocks(b, _PILOT, is_pilot=True)]
+        return plan.for_relative_error(self.relative_error)
 
-        def grouped(block: Block) -> list[list[Summary]]:
-            records, groups = trajectories.simulate(block), range(0, block.count, _GROUP)
-            return [
-                [
-                    measure(Record(r.weights[i : i + _GROUP], r.gradients[i : i + _GROUP]), block.batch_size)
-                    for i in groups
-                ]
-                for r in records
-            ]
-
-        groups: dict[int, list[list[Summary]]] = {b: [[] for _ in self.steps] for b in batch_sizes}
-        for block, cells in zip(blocks, side_by_side(grouped, blocks), strict=True):
-            for known, new in zip(groups[block.batch_size], cells, strict=True):
-                known.extend(new)
-        demand = {}
-        for b, cells in groups.items():
-            bounds = [variance + _MARGIN * error for variance, error in map(relative_variance, cells)]
-            needed = max(bounds) / self.relative_error**2 + math.sqrt(2) / self.relative_error  # of second order
-            if not math.isfinite(needed):
-                raise ValueError(
-                    f"relative_error must have a value other than 0 to refer to, got estimates of 0 at batch size {b}; "
-                    "give replicates= instead"
-                )
-            demand[b] = max(_LEAST, math.ceil(needed))
-        return demand
-
-    def _check_budget(
-        self, trajectories: Trajectories, demand: dict[int, int], seconds: dict[int, float], accuracy: str
-    ) -> None:
-        parallel = workers()
-        needed = sum(math.ceil(count / trajectories.block_size) * seconds[b] for b, count in demand.items()) / parallel
-        if needed > self.time_budget:
-            change = "lower replicates" if accuracy == "replicates" else "raise relative_error"
-            raise BudgetExceededError(
-                f"simulation must take no longer than time_budget = {self.time_budget:g} seconds, forecast are "
-                f"{_duration(needed)} for {max(demand.values()):,} replicates at a batch size; raise time_budget= to "
-                f"{math.ceil(needed)} or more, or {change}=",
-                needed=needed,
-                limit=self.time_budget,
-                unit="seconds",
-            )
+    def _checkpoint(self, about: str) -> Checkpoint | None:
+        if self.checkpoint is None:
+            return None
+        path, processes = Path(self.checkpoint), process_count()
+        if processes > 1:
+            path = path.with_name(f"{path.name}.{process_index()}-of-{processes}")
+        facts = {
+            "version": __version__,
+            "JAX": f"{jax.__version__} on {jax.default_backend()}",
+            "process": repr(self.sgd),
+            "numbers": digest(self.sgd.numbers()),
+            "steps": list(self.steps),
+            "batch sizes": sorted(set(self.batch_sizes)),
+            "seed": self.seed,
+            "precision": self.precision,
+            "share": f"{process_index()} of {processes}",
+            "quantity": about,
+        }
+        return Checkpoint(path, "; ".join(f"{name} {value}" for name, value in facts.items()))
 
 
-def _merged(known: list[list[Summary]], new: list[list[Summary]]) -> list[list[Summary]]:
-    return [[a.merge(b) for a, b in zip(left, right, strict=True)] for left, right in zip(known, new, strict=True)]
+def digest(arrays: Sequence[Any]) -> str:
+    """A short text that tells arrays of numbers apart."""
+    known = hashlib.sha256()
+    for array in map(np.asarray, arrays):
+        known.update(f"{array.shape} {array.dtype} ".encode())
+        known.update(repr(array.tolist()).encode() if array.dtype == object else np.ascontiguousarray(array).tobytes())
+    return known.hexdigest()[:16]
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.3g} seconds"
-    minutes = seconds / 60
-    return f"{minutes:.3g} minutes" if minutes < 120 else f"{minutes / 60:.3g} hours"
+def _checked_steps(sgd: SGD, steps: Sequence[int]) -> tuple[int, ...]:
+    if check_process(sgd).kind == "symbolic":
+        raise TypeError("Monte Carlo needs numbers, got symbols; substitute values for them")
+    checked = tuple(sgd.check_step(t) for t in check_sequence(steps, "steps"))
+    if not checked:
+        raise ValueError("steps must hold at least one step, got none")
+    return checked
 
 
-@contextmanager
-def _reporter(progress: Progress) -> Iterator[Callable[[int, int], None]]:
-    """A function of the replicates done and their total."""
-    if callable(progress):
-        yield progress
-    elif not progress:
-        yield lambda done, total: None
-    else:
-        try:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-        except ImportError as error:
-            raise ImportError(
-                'progress=True needs rich, which is not installed; run pip install "sgdvar[examples]", or pass a '
-                "function of the replicates done and their total"
-            ) from error
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-        with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("simulating", total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
+def _checked_batch_sizes(sgd: SGD, batch_sizes: Sequence[int]) -> tuple[int, ...]:
+    sizes = tuple(sgd.design.check_batch_size(b) for b in check_sequence(batch_sizes, "batch_sizes"))
+    if not sizes:
+        raise ValueError("batch_sizes must hold at least one batch size, got none")
+    if max(sizes) >= _LARGEST_BATCH:
+        raise ValueError(f"batch_sizes must be below 2**31 to be simulated, got {max(sizes)}")
+    return sizes
+
+
+def _number(value: Any, name: str) -> float:
+    """A real number as a float.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    return float(value)

@@ -1,46 +1,52 @@
-"""Trajectories of SGD in fixed blocks of replicates, the same whatever else is simulated.
+"""Trajectories of SGD, the same replicates however many are simulated, in whatever portions and on whatever devices.
 
-A block is simulated as a whole, from a key that depends on the seed, the batch size and the block's index only. So the
-replicates of a short run are the first of a longer one, and batch sizes do not depend on the order in which, or the
-others with which, they are asked for. Blocks run side by side on the cores of the machine.
+Replicates are simulated in *tiles*. The random numbers of a tile come from a key that depends on the seed, the batch
+size and the index of the tile only. So the replicates of a short run are the first of a longer one, and batch sizes do
+not depend on the order in which, or the others with which, they are asked for. A *block* is a fixed number of tiles,
+whose moments are computed together; a *chunk* is as many blocks as one compiled call simulates, its tiles spread over
+the devices of the process.
 """
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.sharding import Mesh, NamedSharding
 
-from sgdvar.errors import NonFiniteError
+from sgdvar.errors import BudgetExceededError, NonFiniteError
 from sgdvar.exact import stable_step_size
-from sgdvar.monte_carlo.chain import products, pulled_back
-from sgdvar.monte_carlo.samplers import Sampler, sampler_for
+from sgdvar.monte_carlo.devices import REPLICATES, available_bytes, local_mesh, settings, spec, workers
+from sgdvar.monte_carlo.dynamics import GRADIENT_LIMIT, Dynamics
 from sgdvar.process import SGD
 from sgdvar.scalars import Array
 
-__all__ = ["Block", "Record", "Trajectories", "side_by_side", "workers"]
+__all__ = ["Block", "Precision", "Record", "Trajectories"]
 
-_LIMIT = 1e48  # sums of sixth powers of anything smaller are floating-point numbers
+Precision: TypeAlias = Literal["float64", "float32"]
+
+_TILE = 128  # replicates whose random numbers come from one key
+_BLOCK = 2048  # replicates whose moments are computed together
+_BLOCK_NUMBERS = 2**21  # weights in a block, roughly
+_ACCELERATOR_CHUNK = 2**17  # replicates that keep an accelerator busy
+_MEMORY_SHARE = 4  # a chunk of default size takes at most the available memory over this
+_COPIES = 4  # of the records of a chunk are in memory at a time
 _PROBE = 64  # examples in a batch are enough to time a larger one
 _NEVER = 2**31 - 1  # the step at which a replicate that stays finite fails
 _MAIN, _PILOT = 0, 1  # keys of the two never meet
-_Result = TypeVar("_Result")
 
 
 class Record(NamedTuple):
-    """What replicates did at one step: weights before it and the gradient of its batch, both of shape (R, d).
+    """What replicates did at one step: the state before it and the gradient of its batch, both of shape (R, D).
 
-    Both are flattened row by row, one layer after the other.
+    Both are flattened row by row, one part of the state after the other.
     """
 
     weights: Array
@@ -54,7 +60,7 @@ class Block:
     Attributes:
         batch_size: b.
         index: Counts the blocks of one batch size from 0.
-        count: The replicates to keep; all are simulated.
+        count: The replicates to keep.
         is_pilot: Pilot blocks are independent of all others.
     """
 
@@ -70,50 +76,70 @@ class Trajectories:
 
     Attributes:
         sgd: The process; all numbers.
+        dynamics: What is simulated.
         steps: The steps to record, ascending and distinct.
         seed: Any integer from 0 to 2**63 - 1.
+        precision: The floating-point numbers of the simulation; records are in float64.
+        chunk_size: The replicates to simulate at once, rounded up to whole blocks; None for as many as the devices
+            take well.
+
+    Raises:
+        BudgetExceededError: A chunk takes more memory than there is.
     """
 
     sgd: SGD
+    dynamics: Dynamics
     steps: tuple[int, ...]
     seed: int
+    precision: Precision = "float64"
+    chunk_size: int | None = None
+
+    def __post_init__(self) -> None:
+        needed, limit = self.chunk_blocks * self._block_bytes, available_bytes()
+        if needed > limit:
+            what = "a block of replicates" if self.chunk_size is None else f"chunk_size = {self.chunk_size:,}"
+            raise BudgetExceededError(
+                f"{what} must fit into memory, got {needed:.3g} bytes for {self.chunk_blocks * self.block_size:,} "
+                f"replicates of {self._entries:,} weights and gradients at {len(self.steps)} steps, and {limit:.3g} "
+                f"bytes are available; {'record fewer steps' if self.chunk_size is None else 'lower chunk_size='}",
+                needed=needed,
+                limit=limit,
+                unit="bytes",
+            )
+
+    @cached_property
+    def _entries(self) -> int:
+        return sum(int(np.size(part)) for part in self.dynamics.start())
 
     @cached_property
     def block_size(self) -> int:
-        """The replicates in a block, a power of 2: fewer where their weights or subsets would fill memory."""
-        by_examples = np.clip(2**24 // (self.sgd.problem.data.size or 1), 2**7, 2**10)
-        by_weights = np.clip(2**21 // self.sgd.weight_count, 2**3, 2**10)
-        return 1 << (int(min(by_examples, by_weights)).bit_length() - 1)
+        """The replicates in a block, a power of 2: fewer where their weights would fill memory."""
+        return 1 << (int(np.clip(_BLOCK_NUMBERS // self._entries, 2**3, _BLOCK)).bit_length() - 1)
+
+    @property
+    def _tile_size(self) -> int:
+        return min(_TILE, self.block_size)
+
+    @property
+    def _tiles(self) -> int:
+        """How many there are in a block."""
+        return self.block_size // self._tile_size
+
+    @property
+    def _block_bytes(self) -> int:
+        """The memory that one block takes while it is simulated and measured."""
+        return 8 * 2 * _COPIES * workers() * self.block_size * self._entries * (len(self.steps) + 1)
 
     @cached_property
-    def _sampler(self) -> Sampler:
-        with jax.enable_x64(True):
-            sampler: Sampler = jax.device_put(sampler_for(self.sgd))
-        return sampler
-
-    @cached_property
-    def _schedule(self) -> tuple[Array, Array]:
-        """Step sizes, and the record each step writes (or the one after the last, which is thrown away)."""
-        last = self.steps[-1]
-        length = 2 ** max(4, last.bit_length())  # few lengths, few compilations
-        step_sizes, slots = np.zeros(length), np.full(length, len(self.steps), dtype=np.int32)
-        step_sizes[:last] = [float(value) for value in self.sgd.step_sizes(last)]
-        slots[list(self.steps)] = np.arange(len(self.steps))
-        return step_sizes, slots
-
-    def simulate(self, block: Block) -> list[Record]:
-        """The records of a block, one for each step.
-
-        Raises:
-            NonFiniteError: A replicate left the range of numbers whose sixth powers are floating-point numbers.
-        """
-        kept_weights, kept_gradients, all_failed = self._run(block, self.steps[-1] + 1)
-        failed = all_failed[: block.count]
-        first = int(failed.min())
-        if first <= self.steps[-1]:
-            replicate = block.index * self.block_size + int(failed.argmin())
-            raise self._non_finite(replicate, first, block.batch_size)
-        return [Record(w[: block.count], g[: block.count]) for w, g in zip(kept_weights, kept_gradients, strict=True)]
+    def chunk_blocks(self) -> int:
+        """How many blocks one compiled call simulates."""
+        if self.chunk_size is not None:
+            return -(-self.chunk_size // self.block_size)
+        devices = jax.local_device_count()
+        if jax.default_backend() == "cpu":
+            return -(-devices // self._tiles)
+        wished = -(-devices * _ACCELERATOR_CHUNK // self.block_size)
+        return max(1, min(wished, available_bytes() // (_MEMORY_SHARE * self._block_bytes)))
 
     def blocks(self, batch_size: int, replicates: int, *, is_pilot: bool = False) -> list[Block]:
         """The blocks that hold the first ``replicates`` replicates."""
@@ -121,61 +147,118 @@ class Trajectories:
         counts = [self.block_size] * whole + [rest] * (rest > 0)
         return [Block(batch_size, index, count, is_pilot) for index, count in enumerate(counts)]
 
+    def chunks(self, blocks: Sequence[Block]) -> list[list[Block]]:
+        """Blocks in portions of one batch size that can be simulated at once, in their order."""
+        result: list[list[Block]] = []
+        for block in blocks:
+            if result and len(result[-1]) < self.chunk_blocks and result[-1][-1].batch_size == block.batch_size:
+                result[-1].append(block)
+            else:
+                result.append([block])
+        return result
+
+    def simulate(self, chunk: Sequence[Block]) -> list[list[Record]]:
+        """The records of each block of a chunk, one for each step.
+
+        Raises:
+            NonFiniteError: A replicate left the range of numbers whose sixth powers are floating-point numbers.
+        """
+        last = self.steps[-1]
+        kept_weights, kept_gradients, all_failed = self._run(chunk, last + 1)
+        result = []
+        for place, block in enumerate(chunk):
+            rows = slice(place * self.block_size, place * self.block_size + block.count)
+            failed = all_failed[rows]
+            first = int(failed.min())
+            if first <= last:
+                raise self._non_finite(block.index * self.block_size + int(failed.argmin()), first, block.batch_size)
+            kept = zip(kept_weights[:, rows], kept_gradients[:, rows], strict=True)
+            result.append([Record(w.astype(np.float64), g.astype(np.float64)) for w, g in kept])
+        return result
+
     def at_start(self) -> Record:
         """A record of one block before anything is drawn."""
-        start = np.concatenate([np.asarray(layer, dtype=np.float64).ravel() for layer in self.sgd.layers])
+        start = np.concatenate([np.ravel(np.asarray(part, dtype=np.float64)) for part in self.dynamics.start()])
         weights = np.tile(start, (self.block_size, 1))
         return Record(weights, np.zeros_like(weights))
 
     def seconds_per_block(self, batch_size: int) -> float:
         """A forecast for the simulation from the first step of a block, without compilation."""
-        draws = self._sampler.draws(batch_size)
+        dynamics = self.dynamics.for_batch_size(batch_size)
+        draws = dynamics.draws(batch_size)
         probe = batch_size if draws <= _PROBE else _PROBE
-        block = Block(probe, 0, self.block_size, is_pilot=True)
-        self._run(block, 0)
+        chunk = [Block(probe, index, self.block_size, is_pilot=True) for index in range(self.chunk_blocks)]
+        self._run(chunk, 0, batch_size)
         start = time.perf_counter()
-        self._run(block, 1)
-        return (time.perf_counter() - start) * (self.steps[-1] + 1) * draws / self._sampler.draws(probe)
+        self._run(chunk, 1, batch_size)
+        seconds = (time.perf_counter() - start) / len(chunk)
+        return seconds * (self.steps[-1] + 1) * draws / dynamics.draws(probe)
 
-    def _run(self, block: Block, count: int) -> tuple[Array, Array, Array]:
-        sgd = self.sgd
+    @cached_property
+    def _placed(self) -> Dynamics:
+        """The dynamics in this precision, on all devices."""
+        with settings():
+            dynamics = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=self.precision), self.dynamics)
+            placed: Dynamics = jax.device_put(dynamics, NamedSharding(local_mesh(), spec()))
+        return placed
+
+    @cached_property
+    def _schedule(self) -> tuple[Array, Array]:
+        """Step sizes, and the record each step writes (or the one after the last, which is thrown away)."""
+        last = self.steps[-1]
+        length = 2 ** max(4, last.bit_length())  # few lengths, few compilations
+        step_sizes, slots = np.zeros(length, dtype=self.precision), np.full(length, len(self.steps), dtype=np.int32)
+        step_sizes[:last] = [float(value) for value in self.sgd.step_sizes(last)]
+        slots[list(self.steps)] = np.arange(len(self.steps))
+        return step_sizes, slots
+
+    def _run(self, chunk: Sequence[Block], count: int, regime: int | None = None) -> tuple[Array, Array, Array]:
+        """The first ``count`` steps of the blocks: arrays of the records, with replicates on the second axis.
+
+        Args:
+            chunk: Blocks of one batch size, one after the other.
+            count: How many steps.
+            regime: The batch size whose dynamics are used, if it is another.
+        """
+        first = chunk[0]
+        batch_size = first.batch_size
         step_sizes, slots = self._schedule
-        with _settings():
+        devices = jax.local_device_count()
+        tiles = np.full(-(-self.chunk_blocks * self._tiles // devices) * devices, -1, dtype=np.int32)
+        wanted = sum(-(-block.count // self._tile_size) for block in chunk)
+        tiles[:wanted] = first.index * self._tiles + np.arange(wanted)
+        with settings():
             result = _simulate(
                 np.int64(self.seed),
-                np.int32(_PILOT if block.is_pilot else _MAIN),
-                np.int32(block.index),
-                self._sampler,
-                tuple(np.asarray(layer, dtype=np.float64) for layer in sgd.layers),
-                float(sgd.problem.weight_decay),
+                np.int32(_PILOT if first.is_pilot else _MAIN),
+                tiles,
+                self._placed.for_batch_size(regime or batch_size),
                 step_sizes,
                 slots,
                 np.int32(count),
-                np.int32(block.batch_size),
-                self._weight_limit,
-                replicates=self.block_size,
+                np.int32(batch_size),
+                min(self.dynamics.weight_limit, float(np.finfo(self.precision).max)),
+                tile_size=self._tile_size,
                 records=len(self.steps),
+                mesh=local_mesh(),
+                is_wide=jax.default_backend() != "cpu",
             )
             weights, gradients, failed = (np.asarray(array) for array in result)
         return weights, gradients, failed
-
-    @property
-    def _weight_limit(self) -> float:
-        """How large weights may be, so that gradients, of degree 2 L - 1 in them, can be powers of floats, too."""
-        return float(_LIMIT ** (1 / (2 * len(self.sgd.layers) - 1)))
 
     def _non_finite(self, replicate: int, step: int, batch_size: int) -> NonFiniteError:
         where = f"got more at step {step} in replicate {replicate} at batch size {batch_size}"
         stable = None
         if self.sgd.is_network:
             message = (
-                f"simulated weights must stay below {self._weight_limit:.3g} and gradients below {_LIMIT:g}, {where}; "
-                "lower step_size; a network has no range of step sizes that are mean-square stable from every start"
+                f"simulated weights must stay below {self.dynamics.weight_limit:.3g} and gradients below "
+                f"{GRADIENT_LIMIT:g}, {where}; lower step_size; a network has no range of step sizes that are "
+                "mean-square stable from every start"
             )
         else:
             stable = stable_step_size(self.sgd, batch_size)
             message = (
-                f"simulated weights must stay below {_LIMIT:g}, {where}; there, constant step sizes in "
+                f"simulated weights must stay below {GRADIENT_LIMIT:g}, {where}; there, constant step sizes in "
                 f"(0, {stable:.6g}) are mean-square stable"
             )
         return NonFiniteError(
@@ -187,82 +270,93 @@ class Trajectories:
         )
 
 
-@contextmanager
-def _settings() -> Iterator[None]:
-    """JAX as this module needs it, whatever the caller has set: the same seed gives the same replicates."""
-    with (
-        jax.enable_x64(True),
-        jax.numpy_dtype_promotion("standard"),
-        jax.numpy_rank_promotion("allow"),
-        jax.threefry_partitionable(True),
-        jax.transfer_guard("allow"),
-    ):
-        yield
-
-
-@partial(jax.jit, static_argnames=("replicates", "records"))
+@partial(jax.jit, static_argnames=("tile_size", "records", "mesh", "is_wide"))
 def _simulate(
     seed: Any,
     purpose: Any,
-    index: Any,
-    sampler: Sampler,
-    start: Any,
-    decay: Any,
+    tiles: Any,
+    dynamics: Dynamics,
     step_sizes: Any,
     slots: Any,
     count: Any,
     batch_size: Any,
     weight_limit: Any,
     *,
-    replicates: int,
+    tile_size: int,
     records: int,
+    mesh: Mesh,
+    is_wide: bool,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The first ``count`` steps of all replicates.
+    """The first ``count`` steps of all tiles whose index is not negative.
 
     Returns:
-        Weights and batch gradients at the recorded steps, each of shape (records, R, d), and for each replicate the
+        States and batch gradients at the recorded steps, each of shape (records, R, D), and for each replicate the
         first step at which it left the range of numbers (or the largest integer), shape (R,).
     """
     key = jax.random.key(seed, impl="threefry2x32")
-    for value in (purpose, batch_size, index):
+    for value in (purpose, batch_size):
         key = jax.random.fold_in(key, value)
-    start = [jnp.broadcast_to(layer, (replicates, *layer.shape)) for layer in start]
-    kept = jnp.zeros((records + 1, *_flat(start).shape))
-    never = jnp.full(replicates, _NEVER, jnp.int32)
+    tile = partial(_simulate_tile, tile_size=tile_size, records=records)
 
-    def advance(t: Any, state: Any) -> Any:
-        layers, kept_weights, kept_gradients, failed = state
-        signal = sampler.gradients(jax.random.fold_in(key, t), products(layers)[-1], batch_size)
-        steps = [part + decay * layer for part, layer in zip(pulled_back(layers, signal), layers, strict=True)]
-        weights, gradients = _flat(layers), _flat(steps)
-        kept_weights = lax.dynamic_update_index_in_dim(kept_weights, weights, slots[t], 0)
-        kept_gradients = lax.dynamic_update_index_in_dim(kept_gradients, gradients, slots[t], 0)
-        is_number = jnp.all((jnp.abs(weights) < weight_limit) & (jnp.abs(gradients) < _LIMIT), axis=1)
-        failed = jnp.where(is_number, failed, jnp.minimum(failed, t))
-        layers = [layer - step_sizes[t] * step for layer, step in zip(layers, steps, strict=True)]
-        return layers, kept_weights, kept_gradients, failed
+    def own_share(tiles: Any, *shared: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """The tiles of one device."""
+        if is_wide:
+            kept = jax.vmap(tile, in_axes=(0, *[None] * len(shared)))(tiles, *shared)
+        else:
+            shapes = jax.eval_shape(tile, tiles[0], *shared)
+            nothing = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
+            kept = lax.map(lambda i: lax.cond(i < 0, lambda: nothing, lambda: tile(i, *shared)), tiles)
+        weights, gradients, failed = kept
+        rows = len(tiles) * tile_size
+        weights, gradients = (jnp.moveaxis(x, 0, 1).reshape(records, rows, -1) for x in (weights, gradients))
+        return weights, gradients, failed.reshape(rows)
 
+    shared = (key, dynamics, step_sizes, slots, count, batch_size, weight_limit)
+    result: tuple[jax.Array, jax.Array, jax.Array] = jax.shard_map(
+        own_share,
+        mesh=mesh,
+        in_specs=(spec(REPLICATES), *[spec()] * len(shared)),
+        out_specs=(spec(None, REPLICATES), spec(None, REPLICATES), spec(REPLICATES)),
+        check_vma=False,
+    )(tiles, *shared)
+    return result
+
+
+def _simulate_tile(
+    tile: Any,
+    key: Any,
+    dynamics: Dynamics,
+    step_sizes: Any,
+    slots: Any,
+    count: Any,
+    batch_size: Any,
+    weight_limit: Any,
+    *,
+    tile_size: int,
+    records: int,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    key = jax.random.fold_in(key, tile)
+    start = [jnp.broadcast_to(part, (tile_size, *part.shape)) for part in map(jnp.asarray, dynamics.start())]
+    kept = jnp.zeros((records + 1, *_flat(start).shape), start[0].dtype)
+    gradient_limit = min(GRADIENT_LIMIT, float(jnp.finfo(kept.dtype).max))
+
+    def advance(t: Any, carry: Any) -> Any:
+        state, kept_weights, kept_gradients, failed = carry
+        gradient = dynamics.gradients(jax.random.fold_in(key, t), state, batch_size)
+        flat_state, flat_gradient = _flat(state), _flat(gradient)
+        kept_weights = lax.dynamic_update_index_in_dim(kept_weights, flat_state, slots[t], 0)
+        kept_gradients = lax.dynamic_update_index_in_dim(kept_gradients, flat_gradient, slots[t], 0)
+        is_number = (jnp.abs(flat_state) < weight_limit) & (jnp.abs(flat_gradient) < gradient_limit)
+        failed = jnp.where(jnp.all(is_number, axis=1), failed, jnp.minimum(failed, t))
+        state = [part - step_sizes[t] * step for part, step in zip(state, gradient, strict=True)]
+        return state, kept_weights, kept_gradients, failed
+
+    never = jnp.full(tile_size, _NEVER, jnp.int32)
     _, kept_weights, kept_gradients, failed = lax.fori_loop(0, count, advance, (start, kept, kept, never))
     return kept_weights[:-1], kept_gradients[:-1], failed
 
 
-def _flat(layers: list[jax.Array]) -> jax.Array:
-    """Stacks of layers as rows of weights, shape (R, d)."""
-    rows = [layer.reshape(len(layer), -1) for layer in layers]
+def _flat(state: list[jax.Array]) -> jax.Array:
+    """The parts of a state as rows of entries, shape (R, D)."""
+    rows = [part.reshape(len(part), -1) for part in state]
     return rows[0] if len(rows) == 1 else jnp.concatenate(rows, axis=1)
-
-
-def workers() -> int:
-    """How many blocks run side by side: one per core this process may use; one on an accelerator."""
-    if jax.default_backend() != "cpu":
-        return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def side_by_side(function: Callable[[Block], _Result], blocks: Sequence[Block]) -> Iterator[_Result]:
-    """``function`` of every block, computed side by side and in the order of the blocks; an error stops the rest."""
-    executor = ThreadPoolExecutor(workers())
-    try:
-        yield from executor.map(function, blocks)
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)

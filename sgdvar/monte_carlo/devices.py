@@ -1,0 +1,78 @@
+"""The devices that a run may use, their memory, and how work is spread over them and over processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, PartitionSpec
+
+__all__ = ["REPLICATES", "available_bytes", "local_mesh", "settings", "side_by_side", "spec", "workers"]
+
+REPLICATES = "replicates"  # the name of the axis that is spread over devices
+_ASSUMED = 2**33  # bytes of memory on a system that does not tell
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+@contextmanager
+def settings() -> Iterator[None]:
+    """JAX as this package needs it, whatever the caller has set: the same seed gives the same replicates."""
+    with (
+        jax.enable_x64(True),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+        jax.threefry_partitionable(True),
+        jax.transfer_guard("allow"),
+    ):
+        yield
+
+
+@lru_cache
+def local_mesh() -> Mesh:
+    """All devices of this process, in a row."""
+    return Mesh(np.array(jax.local_devices()), (REPLICATES,))
+
+
+def spec(*axes: str | None) -> PartitionSpec:
+    """Which axes of an array are spread; the others are the same on all devices."""
+    return PartitionSpec(*axes)  # type: ignore[no-untyped-call]
+
+
+def workers() -> int:
+    """How many compiled calls run side by side: with the devices one per core; one to measure while one simulates."""
+    if jax.default_backend() != "cpu":
+        return 2
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // jax.local_device_count())
+
+
+def available_bytes() -> int:
+    """The memory that can be had now: of all local accelerators together, or of the machine."""
+    statistics = [device.memory_stats() for device in jax.local_devices()]
+    if jax.default_backend() != "cpu" and all(statistics):
+        return sum(int(known["bytes_limit"] - known["bytes_in_use"]) for known in statistics if known)
+    try:
+        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
+        return 1024 * int(lines["MemAvailable"].split()[0])
+    except (OSError, KeyError, ValueError):
+        return _ASSUMED
+
+
+def side_by_side(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator[_Result]:
+    """``function`` of every item, computed side by side and in the order of the items; an error stops the rest."""
+    if len(items) == 1:
+        yield function(items[0])
+        return
+    executor = ThreadPoolExecutor(workers())
+    try:
+        yield from executor.map(function, items)
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)

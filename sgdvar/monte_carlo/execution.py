@@ -1,0 +1,110 @@
+"""How a run is carried out: its blocks simulated side by side, and joined in their order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sgdvar.errors import CheckpointError
+from sgdvar.monte_carlo.checkpoints import Checkpoint
+from sgdvar.monte_carlo.devices import side_by_side
+from sgdvar.monte_carlo.processes import gathered, process_count, process_index
+from sgdvar.monte_carlo.statistics import Summary
+from sgdvar.monte_carlo.totals import Cells, Totals, joined
+from sgdvar.monte_carlo.trajectories import Block, Record, Trajectories
+
+__all__ = ["Execution", "Measure"]
+
+Measure: TypeAlias = Callable[[Record, int], Summary]
+"""From what a set of replicates did at one step, and the batch size, to its summary."""
+
+_SAVE_EVERY = 5.0  # seconds between checkpoints
+
+
+@dataclass(frozen=True, eq=False)
+class Execution:
+    """The simulation of so many replicates at each batch size.
+
+    Attributes:
+        trajectories: What is simulated.
+        demand: The replicates, by batch size.
+        measures: What becomes of them.
+        report: Is told the replicates done and their total; those of this process.
+        checkpoint: Where totals are kept; None for nowhere.
+    """
+
+    trajectories: Trajectories
+    demand: Mapping[int, int]
+    measures: Sequence[Measure]
+    report: Callable[[int, int], None]
+    checkpoint: Checkpoint | None
+
+    def cells(self) -> dict[int, Cells]:
+        """The summaries by batch size, the same in all processes.
+
+        Raises:
+            NonFiniteError: A replicate overflowed.
+            CheckpointError: The checkpoint cannot be used, or cannot be written.
+            RuntimeError: Another process failed.
+        """
+        parts = [Totals.from_bytes(part) for part in gathered(lambda: self._own_totals().to_bytes())]
+        result: dict[int, Cells] = {}
+        for b in self.demand:
+            for part in parts:
+                if b in part.cells:
+                    result[b] = joined(result.get(b), part.cells[b])
+        return result
+
+    def _own_totals(self) -> Totals:
+        """The totals of the blocks that fall to this process."""
+        totals = Totals() if self.checkpoint is None else self.checkpoint.load()
+        blocks = [block for b in self.demand for block in self._missing(b, totals)]
+        total = sum(block.count for b in self.demand for block in self._own_blocks(b))
+        done = total - sum(block.count for block in blocks)
+        self.report(done, total)
+        unfinished: dict[int, Cells] = {}  # of the last blocks, which are not whole
+        chunks, saved = self.trajectories.chunks(blocks), time.monotonic()
+        try:
+            simulated = side_by_side(self._simulated, chunks)
+            for chunk, results in zip(chunks, simulated, strict=True):
+                for block, cells in zip(chunk, results, strict=True):
+                    if block.count == self.trajectories.block_size:
+                        totals.add(block.batch_size, cells)
+                    else:
+                        unfinished[block.batch_size] = cells
+                    done += block.count
+                self.report(done, total)
+                if self.checkpoint is not None and time.monotonic() - saved > _SAVE_EVERY:
+                    self.checkpoint.save(totals)
+                    saved = time.monotonic()
+        finally:
+            if self.checkpoint is not None:
+                self.checkpoint.save(totals)
+        for b, cells in unfinished.items():
+            totals.add(b, cells)
+        return totals
+
+    def _own_blocks(self, batch_size: int) -> list[Block]:
+        return self.trajectories.blocks(batch_size, self.demand[batch_size])[process_index() :: process_count()]
+
+    def _missing(self, batch_size: int, known: Totals) -> list[Block]:
+        """The blocks of this process that are not in the totals."""
+        own, count = self._own_blocks(batch_size), known.blocks.get(batch_size, 0)
+        whole = sum(block.count == self.trajectories.block_size for block in own)
+        if count > whole:
+            raise CheckpointError(
+                f"checkpoint must not hold more replicates than are asked for, got {count} blocks of "
+                f"{self.trajectories.block_size:,} at batch size {batch_size} for {self.demand[batch_size]:,} "
+                "replicates; ask for more, or give another path"
+            )
+        return own[count:]
+
+    def _simulated(self, chunk: Sequence[Block]) -> list[Cells]:
+        """The summaries of the blocks of a chunk."""
+        records = zip(chunk, self.trajectories.simulate(chunk), strict=True)
+        return [
+            [[measure(record, block.batch_size) for measure in self.measures] for record in own]
+            for block, own in records
+        ]
