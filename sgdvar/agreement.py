@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from sgdvar.certificates import Verdict
 from sgdvar.errors import BudgetExceededError, NotExactError
 from sgdvar.exact import gradient_variance
+from sgdvar.exact.deep_linear.cost import BUDGET, PRODUCTS_PER_SECOND
 from sgdvar.monte_carlo.measures import gradient_variance_measures, rounding_measure
 from sgdvar.monte_carlo.progress import Progress
 from sgdvar.monte_carlo.runs import Run, digest
@@ -43,8 +44,6 @@ Formula: TypeAlias = (
 
 _UNDERFLOW = 1e-100  # variances below are treated as rounding, since their cubes are no floating-point numbers
 _BUDGET = 1e8  # products of coefficients for an exact variance that is not judged: a few seconds
-_LARGEST_BUDGET = 3e10  # of exact variances that are judged
-_PRODUCTS_PER_SECOND = 4e7
 _NO_MISTAKE = "no mistake fits this design"
 _OUT_OF_REACH = "they are made from the exact variance, which takes too long or needs exact numbers here"
 _REMEDY = "lower relative_error= or give more replicates=, or take larger batches or smaller steps"
@@ -132,7 +131,7 @@ def verify(
         summaries = run.summaries(measures, about)
         exact = _exact_in_reach(sgd, steps, matrix, layer)
     elif sgd.is_network:
-        budget = min(time_budget * _PRODUCTS_PER_SECOND, _LARGEST_BUDGET)
+        budget = min(time_budget * PRODUCTS_PER_SECOND, BUDGET)
         exact = _exact(sgd, steps, matrix, layer, budget=budget)  # first: what is out of reach is refused at once
         curves, claims = _claims(exact, steps, batch_sizes)
         summaries = run.summaries(measures, about)

@@ -6,14 +6,13 @@ from typing import Any
 
 from sgdvar.data import Data
 from sgdvar.exact import deep_linear, linear_regression
+from sgdvar.exact.deep_linear.cost import BUDGET
 from sgdvar.exact.one_feature import gradient_variance_in_time
 from sgdvar.exact.stability import stable_step_size
 from sgdvar.polynomial import BatchPolynomial
 from sgdvar.problems import DeepLinearNetwork
 from sgdvar.process import SGD, check_process
 from sgdvar.scalars import Array, Kind, check_count
-
-_BUDGET = 3e10  # products of coefficients: some ten minutes
 
 __all__ = [
     "expected_loss",
@@ -31,7 +30,7 @@ __all__ = [
 
 
 def gradient_variance(
-    sgd: SGD, step: int, *, matrix: Any = None, layer: int | None = None, budget: float = _BUDGET
+    sgd: SGD, step: int, *, matrix: Any = None, layer: int | None = None, budget: float = BUDGET
 ) -> BatchPolynomial:
     r"""The exact total variance of the mini-batch gradient, as a polynomial in 1/b.
 
@@ -97,7 +96,7 @@ def gradient_variance(
 
 
 def full_gradient_variance(
-    sgd: SGD, step: int, *, matrix: Any = None, layer: int | None = None, budget: float = _BUDGET
+    sgd: SGD, step: int, *, matrix: Any = None, layer: int | None = None, budget: float = BUDGET
 ) -> BatchPolynomial:
     r"""The exact variance of the full gradient along SGD, as a polynomial in 1/b.
 
@@ -140,7 +139,7 @@ def full_gradient_variance(
 
 
 def gradient_second_moment(
-    sgd: SGD, step: int, *, matrix: Any = None, layer: int | None = None, budget: float = _BUDGET
+    sgd: SGD, step: int, *, matrix: Any = None, layer: int | None = None, budget: float = BUDGET
 ) -> BatchPolynomial:
     r"""The exact second moment of the mini-batch gradient, as a polynomial in 1/b.
 
@@ -177,7 +176,7 @@ def gradient_second_moment(
 
 
 def gradient_fourth_moment(
-    sgd: SGD, step: int, *, matrix: Any = None, layer: int | None = None, budget: float = _BUDGET
+    sgd: SGD, step: int, *, matrix: Any = None, layer: int | None = None, budget: float = BUDGET
 ) -> BatchPolynomial:
     r"""The exact fourth central moment of the mini-batch gradient, as a polynomial in 1/b.
 
@@ -215,7 +214,7 @@ def gradient_fourth_moment(
     return deep_linear.gradient_fourth_moment(network, step, rows, kind, layer, budget)
 
 
-def expected_loss(sgd: SGD, step: int, *, data: Data | None = None, budget: float = _BUDGET) -> BatchPolynomial:
+def expected_loss(sgd: SGD, step: int, *, data: Data | None = None, budget: float = BUDGET) -> BatchPolynomial:
     r"""The exact expected loss after t steps, as a polynomial in 1/b.
 
     .. math:: E[L(w_t) \mid w_0] = L(E w_t) + \tfrac12 \operatorname{tr}(H \operatorname{Cov}(w_t))
@@ -254,7 +253,7 @@ def expected_loss(sgd: SGD, step: int, *, data: Data | None = None, budget: floa
     return linear_regression.expected_loss(sgd, step, data)
 
 
-def mean_gradient(sgd: SGD, step: int, *, budget: float = _BUDGET) -> Any:
+def mean_gradient(sgd: SGD, step: int, *, budget: float = BUDGET) -> Any:
     r"""The exact mean gradient :math:`E[g_t \mid w_0]`, in the shape of the weights.
 
     Guarantees:
@@ -289,7 +288,7 @@ def mean_gradient(sgd: SGD, step: int, *, budget: float = _BUDGET) -> Any:
     )
 
 
-def mean_weights(sgd: SGD, step: int, *, budget: float = _BUDGET) -> Any:
+def mean_weights(sgd: SGD, step: int, *, budget: float = BUDGET) -> Any:
     r"""The exact mean weights :math:`E[w_t \mid w_0]`, in the shape of the weights.
 
     Guarantees:
@@ -324,7 +323,7 @@ def mean_weights(sgd: SGD, step: int, *, budget: float = _BUDGET) -> Any:
     return linear_regression.mean_weights(sgd, step)
 
 
-def weight_covariance(sgd: SGD, step: int, *, budget: float = _BUDGET) -> Array:
+def weight_covariance(sgd: SGD, step: int, *, budget: float = BUDGET) -> Array:
     r"""The exact covariance :math:`\operatorname{Cov}(w_t \mid w_0)` of the weights flattened row by row.
 
     Guarantees:

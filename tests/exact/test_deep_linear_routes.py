@@ -16,7 +16,7 @@ import sgdvar as sv
 from sgdvar.exact.deep_linear.cost import branching_cost, prefers_branching, propagation_cost
 from sgdvar.exact.deep_linear.gaussian import independent_inputs
 from sgdvar.exact.deep_linear.residuals import residual_law
-from sgdvar.exact.deep_linear.ring import Ring, matmul
+from sgdvar.exact.deep_linear.ring import Ring, matmul, trace
 from tests.exact.networks import DESIGNS, OF_THE_GRADIENT, QUANTITIES, data_for, network, numbers
 from tests.exact.oracles import entries
 
@@ -257,7 +257,9 @@ def test_means_covariances_and_losses_are_those_of_one_example(name):
     K, N = (A @ A.T for A in (np.array(numbers(size, size, 4), dtype=object) for size in (q, p)))
     contracted = sum(K[a, c] * N[b, d] * covariance[(a, b), (c, d)] for a, b in places for c, d in places)
     inner = matmul(ring.elements(factor.T), ring.elements(N), ring.elements(factor))
-    assert law.trace_covariance(ring, errors, ring.elements(K), inner) == ring.element(contracted)
+    outputs, own_mean = ring.elements(K), law.mean(ring, errors)
+    square = trace(matmul(outputs, own_mean, inner), own_mean)
+    assert law.trace_covariance(ring, errors, outputs, inner, square) == ring.element(contracted)
 
 
 def moments_of_squares(p, degree):

@@ -13,6 +13,7 @@ import sympy
 import sgdvar as sv
 from tests.exact import oracles
 from tests.exact.differentiation import differentiate
+from tests.exact.networks import DESIGNS, data_for, numbers
 from tests.exact.oracles import entries
 
 F = Fraction
@@ -26,28 +27,12 @@ NAMES = [
     "weight covariance",
 ]
 WITH_A_MATRIX = NAMES[:3]
-DESIGNS = ["without replacement", "with replacement", "atoms"]
 ENUMERATE = {name: getattr(sv, f"enumerate_{name.replace(' ', '_')}") for name in NAMES}
 EXPAND = {name: getattr(oracles, f"expand_{name.replace(' ', '_')}") for name in NAMES}
 
 
-def numbers(rows, columns, seed):
-    """A matrix without symmetries."""
-    return [
-        [F((3 * i + 5 * j + 2 * seed + i * j) % 7 - 3, 1 + (i + j + seed) % 3) for j in range(columns)]
-        for i in range(rows)
-    ]
-
-
 def scaled(factor, values):
     return (factor * np.array(values, dtype=object)).tolist()
-
-
-def data_for(design, X, y):
-    """Examples, or atoms in the proportions 1 : 2 : 3 and so on, and how they are drawn."""
-    if design == "atoms":
-        return sv.DiscretePopulation(X, y, [F(i, math.comb(len(X) + 1, 2)) for i in range(1, len(X) + 1)]), None
-    return sv.Dataset(X, y), sv.WithoutReplacement() if design == "without replacement" else sv.WithReplacement()
 
 
 def network(widths, design, n=3, *, weights=1, inputs=1, targets=1, step_size=1, weight_decay=1, hidden=None):

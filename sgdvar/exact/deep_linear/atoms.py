@@ -69,16 +69,18 @@ class AtomResiduals:
         extended = _extended(ring, errors)
         return trace(matmul(extended, ring.elements(self._second)), extended) * fmpq(1, 2)
 
-    def trace_covariance(self, ring: Ring | Numbers, errors: Array, outputs: Array, inputs: Array) -> Element:
+    def trace_covariance(
+        self, ring: Ring | Numbers, errors: Array, outputs: Array, inputs: Array, square: Element
+    ) -> Element:
         """As ``ResidualLaw.trace_covariance``, from fourth moments."""
-        extended, mean = _extended(ring, errors), self.mean(ring, errors)
+        extended = _extended(ring, errors)
         r, m = self.inputs.shape[1], extended.shape[1]
         pairs = [inputs[b, d] * (1 if b == d else 2) for b, d in _pairs(r)]
         weighted = matmul(ring.elements(self._fourth), object_array(pairs, (len(pairs), 1)))[:, 0]
         moments = np.empty((m, m), dtype=object)
         for (k, l), value in zip(_pairs(m), weighted, strict=True):
             moments[k, l] = moments[l, k] = value
-        return trace(matmul(outputs, extended, moments), extended) - trace(matmul(outputs, mean, inputs), mean)
+        return trace(matmul(outputs, extended, moments), extended) - square
 
     def variance(self, ring: Ring | Numbers, errors: Array, direction: Array) -> Element:
         """As ``ResidualLaw.variance``, from fourth moments."""

@@ -11,8 +11,18 @@ from sgdvar.errors import BudgetExceededError
 from sgdvar.process import SGD
 from sgdvar.scalars import Kind
 
-__all__ = ["Cost", "branching_cost", "check_budget", "prefers_branching", "propagation_cost"]
+__all__ = [
+    "BUDGET",
+    "PRODUCTS_PER_SECOND",
+    "Cost",
+    "branching_cost",
+    "check_budget",
+    "prefers_branching",
+    "propagation_cost",
+]
 
+PRODUCTS_PER_SECOND = 4e7  # of coefficients that are not long: some 25 ns each
+BUDGET = 3e10  # products of coefficients: some ten minutes
 _LARGEST_DEGREE = 3000  # of a step: beyond, every forecast is too large
 _MOST_EXAMPLES = 30  # to run through all sequences of batches of
 _PRODUCTS_PER_MONOMIAL = 1000  # what time allows is held to be 1000 times what memory allows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from flint import fmpq
@@ -45,11 +46,13 @@ class GaussianResiduals:
         covariance = self._residual_covariance(ring, errors)
         return dot(covariance.diagonal().tolist(), [fmpq(1, 2)] * len(covariance))
 
-    def trace_covariance(self, ring: Ring | Numbers, errors: Array, outputs: Array, inputs: Array) -> Element:
+    def trace_covariance(
+        self, ring: Ring | Numbers, errors: Array, outputs: Array, inputs: Array, square: Element
+    ) -> Element:
         """As ``ResidualLaw.trace_covariance``, by Isserlis' theorem."""
-        mean, residual = self.mean(ring, errors), self._residual_covariance(ring, errors)
+        residual = self._residual_covariance(ring, errors)
         spread = trace(outputs, residual) * dot(inputs.diagonal().tolist(), ring.elements(self.variances).tolist())
-        return spread + trace(matmul(outputs, mean, inputs), mean)
+        return spread + square
 
     def variance(self, ring: Ring | Numbers, errors: Array, direction: Array) -> Element:
         """As ``ResidualLaw.variance``, by Isserlis' theorem."""
@@ -80,8 +83,12 @@ class GaussianResiduals:
         return parts
 
     def _residual_covariance(self, ring: Ring | Numbers, errors: Array) -> Array:
-        noise = matmul(self.noise_factor, self.noise_factor.T)
-        return matmul(_scaled_columns(errors, ring.elements(self.variances)), errors.T) + ring.elements(noise)
+        return matmul(_scaled_columns(errors, ring.elements(self.variances)), errors.T) + ring.elements(self._noise)
+
+    @cached_property
+    def _noise(self) -> Array:
+        """The covariance of the label noise."""
+        return matmul(self.noise_factor, self.noise_factor.T)
 
 
 def independent_inputs(covariance: Array) -> tuple[Array, Array]:

@@ -152,11 +152,12 @@ class Network:
         above, below = self._backward[j]
         K, N, R = matmul(above, above.T), matmul(below.T, below), self._mean
         square = trace(matmul(K, R, N), R)
+        noise = self.law.trace_covariance(self.ring, self.errors, K, N, square)
         if self._decay != 0:
             layer = self.layers[j]
             crossed = trace(R, matmul(above, layer, below))
             square = square + self._decay * (2 * crossed + self._decay * trace(layer, layer))
-        return square, self.law.trace_covariance(self.ring, self.errors, K, N)
+        return square, noise
 
     def _row_square(self, row: Array, chosen: Sequence[int]) -> tuple[Element, Element]:
         """The square of a linear form of the full gradient, and the variance of the form for one example."""

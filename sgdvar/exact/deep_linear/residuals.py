@@ -58,8 +58,18 @@ class ResidualLaw(Protocol):
         """Half the mean squared residual."""
         ...
 
-    def trace_covariance(self, ring: Ring | Numbers, errors: Array, outputs: Array, inputs: Array) -> Element:
-        r""":math:`\sum K_{ac} N_{bd} \operatorname{Cov}(R_{ab}, R_{cd})` for one example; K (q, q) and N (r, r)."""
+    def trace_covariance(
+        self, ring: Ring | Numbers, errors: Array, outputs: Array, inputs: Array, square: Element
+    ) -> Element:
+        r""":math:`\sum K_{ac} N_{bd} \operatorname{Cov}(R_{ab}, R_{cd})` for one example.
+
+        Args:
+            ring: The ring of the answer.
+            errors: E.
+            outputs: K, shape (q, q).
+            inputs: N, shape (r, r).
+            square: :math:`\operatorname{tr}(K \bar R N \bar R^\top)` with :math:`\bar R` the mean of R.
+        """
         ...
 
     def variance(self, ring: Ring | Numbers, errors: Array, direction: Array) -> Element:
