@@ -76,21 +76,6 @@ def sympy_stats_variance(batch_size: int) -> Any:
     return sp.expand(variance(gradient).doit())
 
 
-def numpy_loop(X: Array, y: Array, step_size: float, batch_size: int, steps: int, replicates: int) -> float:
-    """The sample variance of the batch gradient after some steps from 0, one batch at a time."""
-    rng = np.random.default_rng(0)
-    gradients = []
-    for _ in range(replicates):
-        w = np.zeros(X.shape[1])
-        for step in range(steps + 1):
-            batch = rng.choice(len(X), batch_size, replace=False)
-            gradient = X[batch].T @ (X[batch] @ w - y[batch]) / batch_size
-            if step < steps:
-                w = w - step_size * gradient
-        gradients.append(gradient)
-    return float(np.var(gradients, axis=0, ddof=1).sum())
-
-
 def diabetes() -> sv.Dataset:
     """The data of ``sgdvar verify``: exact, standardised, rounded to 2 decimals."""
     from sgdvar.loading import load_diabetes

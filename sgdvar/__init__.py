@@ -12,11 +12,11 @@ __version__ = "0.1.0"
 
 _HOME = {
     "scalars": ["rationalize"],
-    "errors": ["BudgetExceededError", "CertificateError", "NonFiniteError", "NotExactError"],
+    "errors": ["BudgetExceededError", "CertificateError", "CheckpointError", "NonFiniteError", "NotExactError"],
     "sampling": ["IID", "BatchDesign", "WithReplacement", "WithoutReplacement"],
     "polynomial": ["BatchPolynomial"],
     "data": ["Dataset", "DiscretePopulation", "GaussianPopulation"],
-    "problems": ["DeepLinearNetwork", "LinearRegression"],
+    "problems": ["DeepLinearNetwork", "DifferentiableModel", "LinearRegression"],
     "process": ["SGD"],
     "exact": [
         "expected_loss",
@@ -45,6 +45,9 @@ _HOME = {
     "check": ["check_certificate"],
     "monte_carlo": [
         "Estimate",
+        "RunOptions",
+        "detectable_discrepancy",
+        "estimate_difference",
         "estimate_expected_loss",
         "estimate_full_gradient_variance",
         "estimate_gradient_second_moment",
@@ -52,6 +55,7 @@ _HOME = {
         "estimate_mean_gradient",
         "estimate_mean_weights",
         "estimate_weight_covariance",
+        "replicates_needed",
     ],
     "agreement": ["Report", "verify"],
 }

@@ -31,6 +31,7 @@ from sgdvar.enumeration import (
 from sgdvar.errors import (
     BudgetExceededError as BudgetExceededError,
     CertificateError as CertificateError,
+    CheckpointError as CheckpointError,
     NonFiniteError as NonFiniteError,
     NotExactError as NotExactError,
 )
@@ -49,6 +50,9 @@ from sgdvar.exact import (
 )
 from sgdvar.monte_carlo import (
     Estimate as Estimate,
+    RunOptions as RunOptions,
+    detectable_discrepancy as detectable_discrepancy,
+    estimate_difference as estimate_difference,
     estimate_expected_loss as estimate_expected_loss,
     estimate_full_gradient_variance as estimate_full_gradient_variance,
     estimate_gradient_second_moment as estimate_gradient_second_moment,
@@ -56,12 +60,14 @@ from sgdvar.monte_carlo import (
     estimate_mean_gradient as estimate_mean_gradient,
     estimate_mean_weights as estimate_mean_weights,
     estimate_weight_covariance as estimate_weight_covariance,
+    replicates_needed as replicates_needed,
 )
 from sgdvar.polynomial import (
     BatchPolynomial as BatchPolynomial,
 )
 from sgdvar.problems import (
     DeepLinearNetwork as DeepLinearNetwork,
+    DifferentiableModel as DifferentiableModel,
     LinearRegression as LinearRegression,
 )
 from sgdvar.process import (

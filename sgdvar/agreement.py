@@ -14,25 +14,26 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from sgdvar.certificates import Verdict
 from sgdvar.errors import BudgetExceededError, NotExactError
 from sgdvar.exact import gradient_variance
 from sgdvar.exact.deep_linear.cost import BUDGET, PRODUCTS_PER_SECOND
-from sgdvar.monte_carlo.measures import gradient_variance_measures, rounding_measure
+from sgdvar.monte_carlo.design import detectable_deviation
+from sgdvar.monte_carlo.execution import Measure
+from sgdvar.monte_carlo.intervals import LARGEST_SHARE, check_rate, normal_deviation, upper_quantile
+from sgdvar.monte_carlo.measures import has_conditional_moments, rounding_bound
 from sgdvar.monte_carlo.progress import Progress
+from sgdvar.monte_carlo.quantities import gradient_variance_of
 from sgdvar.monte_carlo.runs import Run, digest
-from sgdvar.monte_carlo.statistics import (
-    Summary,
-    check_rate,
-    detectable_deviation,
-    normal_deviation,
-    upper_quantile,
-)
+from sgdvar.monte_carlo.statistics import Summary, summarise, summarise_mean
 from sgdvar.monte_carlo.tails import squares_variances
+from sgdvar.monte_carlo.trajectories import Record
 from sgdvar.planted import PlantedFormula, planted_formulas
 from sgdvar.polynomial import BatchPolynomial
 from sgdvar.process import SGD, check_process
-from sgdvar.report import EXPECTED_ERROR, LARGEST_SHARE, PlantedResult, Report, Row, percent
+from sgdvar.report import EXPECTED_ERROR, PlantedResult, Report, Row, percent
 from sgdvar.scalars import check_sequence
 
 __all__ = ["Report", "verify"]
@@ -125,18 +126,18 @@ def verify(
     run = Run(sgd, sorted(steps), batch_sizes, relative_error, replicates, seed, time_budget, progress)
     batch_sizes = list(dict.fromkeys(run.batch_sizes))
     about = f"verify Var(g_t), {digest([matrix, layer])}"
-    measures = [*gradient_variance_measures(sgd, matrix, layer), rounding_measure(sgd, matrix, layer)]
+    measure = _measure(sgd, steps[0], matrix, layer)
     if formula is not None:
         curves, claims = _claims(formula, steps, batch_sizes)
-        summaries = run.summaries(measures, about)
+        summaries = run.summaries(measure, about)
         exact = _exact_in_reach(sgd, steps, matrix, layer)
     elif sgd.is_network:
         budget = min(time_budget * PRODUCTS_PER_SECOND, BUDGET)
         exact = _exact(sgd, steps, matrix, layer, budget=budget)  # first: what is out of reach is refused at once
         curves, claims = _claims(exact, steps, batch_sizes)
-        summaries = run.summaries(measures, about)
+        summaries = run.summaries(measure, about)
     else:
-        summaries = run.summaries(measures, about)  # first: if the process explodes, this says why
+        summaries = run.summaries(measure, about)  # first: if the process explodes, this says why
         exact = _exact(sgd, steps, matrix, layer)
         curves, claims = _claims(exact, steps, batch_sizes)
     comparisons = sum(value != 0 for value in claims.values())
@@ -169,6 +170,19 @@ def verify(
         seconds=time.perf_counter() - began,
         curves=curves,
     )
+
+
+def _measure(sgd: SGD, step: int, matrix: Any, layer: int | None) -> Measure:
+    """Summaries of plain trajectories, of what is shown beside them, and of what rounding can make of 0."""
+    quantity = gradient_variance_of(sgd, step, matrix, layer, has_conditional_moments(sgd))
+    rounding = rounding_bound(sgd, matrix, layer)
+
+    def measure(record: Record, b: int) -> list[Summary]:
+        plain = summarise(quantity.plain(record, b))
+        beside = plain if quantity.conditional is None else summarise(quantity.conditional(record, b))
+        return [plain, beside, summarise_mean(np.full(len(record.weights), rounding(record)))]
+
+    return measure
 
 
 @dataclass(frozen=True)

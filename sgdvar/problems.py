@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
 
 from sgdvar.data import Data, check_data
+from sgdvar.errors import NotExactError
 from sgdvar.scalars import Array, Kind, join_kinds, parse_array, parse_scalar
 
-__all__ = ["DeepLinearNetwork", "LinearRegression", "Problem"]
+__all__ = ["NO_EXACT_VALUES", "DeepLinearNetwork", "DifferentiableModel", "LinearRegression", "Problem"]
+
+NO_EXACT_VALUES = (
+    "exact values are known for a LinearRegression and a DeepLinearNetwork, got a DifferentiableModel; use the "
+    "functions whose names begin with estimate_, or verify with formula="
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +52,10 @@ class LinearRegression:
     kind: Kind = field(init=False)
 
     def __post_init__(self) -> None:
-        decay, kind = _parse_decay(self.data, self.weight_decay)
+        data_kind = check_data(self.data).kind
+        decay, kind = _parse_decay(self.weight_decay)
         object.__setattr__(self, "weight_decay", decay)
-        object.__setattr__(self, "kind", kind)
+        object.__setattr__(self, "kind", join_kinds([data_kind, kind], "data and weight_decay"))
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
@@ -122,9 +131,10 @@ class DeepLinearNetwork:
     kind: Kind = field(init=False)
 
     def __post_init__(self) -> None:
-        decay, kind = _parse_decay(self.data, self.weight_decay)
+        data_kind = check_data(self.data).kind
+        decay, kind = _parse_decay(self.weight_decay)
         object.__setattr__(self, "weight_decay", decay)
-        object.__setattr__(self, "kind", kind)
+        object.__setattr__(self, "kind", join_kinds([data_kind, kind], "data and weight_decay"))
 
     def parse_start(self, start: Any) -> tuple[tuple[Array, ...], Kind]:
         r"""The layers :math:`W_1, \dots, W_L` as arrays of shape (outputs, inputs), and their kind.
@@ -194,13 +204,108 @@ class DeepLinearNetwork:
         return tuple(reversed(gradients))
 
 
-Problem: TypeAlias = LinearRegression | DeepLinearNetwork
+@dataclass(frozen=True, eq=False)
+class DifferentiableModel:
+    r"""Any model that JAX can differentiate, under any loss: known to simulation, and to no exact engine.
+
+    .. math:: L(w) = E\, \ell(f(w, x), y) + \tfrac{\lambda}{2} \lVert w \rVert^2
+
+    The expectation is the mean over the n examples of a Dataset, or over the population; a batch gradient is the mean
+    over the b examples of the batch, by automatic differentiation. Numbers of every kind are converted to floats.
+
+    Attributes:
+        data: Where examples come from; numbers, no symbols.
+        predict: f, written with ``jax.numpy``: from the weights and the inputs x of one example, shape (p,), to its
+            outputs, a number or shape (q,). Weights come as ``SGD(start=...)`` has them, one array or a tuple of
+            arrays of any shapes.
+        loss: :math:`\ell`, from the outputs and the target of one example (a number, or shape (q,) as in the data) to
+            a number; None for the squared loss :math:`\tfrac12 \lVert f - y \rVert^2`.
+        weight_decay: :math:`\lambda \ge 0`; adds :math:`\lambda w` to every gradient.
+        kind: Always "float".
+
+    Raises:
+        TypeError: ``data`` is no data source, or holds symbols; ``weight_decay`` is no number; ``predict`` or ``loss``
+            is not callable.
+        ValueError: ``weight_decay`` is negative.
+
+    Examples:
+        Logistic regression with one weight, on the examples (1, 1) and (2, 0). At w = 0 their gradients are
+        :math:`(\tfrac12 - y)\, x`, that is -1/2 and 1, so that their variance is 9/16:
+
+        >>> import jax.numpy as jnp
+        >>> import sgdvar as sv
+        >>> data = sv.Dataset([[1], [2]], [1, 0])
+        >>> problem = sv.DifferentiableModel(
+        ...     data, predict=lambda w, x: w @ x, loss=lambda f, y: jnp.logaddexp(0, f) - y * f
+        ... )
+        >>> sgd = sv.SGD(problem, start=[0], step_size=1)
+        >>> sv.estimate_gradient_variance(sgd, step=0, batch_sizes=[1], replicates=100).value
+        array([0.5625])
+    """
+
+    data: Data
+    predict: Callable[[Any, Any], Any]
+    loss: Callable[[Any, Any], Any] | None = None
+    weight_decay: Any = 0
+    kind: Kind = field(init=False, default="float")
+
+    def __post_init__(self) -> None:
+        if check_data(self.data).kind == "symbolic":
+            raise TypeError(f"data of a DifferentiableModel must be numbers, got symbols in {self.data}")
+        decay, kind = _parse_decay(self.weight_decay)
+        if kind == "symbolic":
+            raise TypeError(f"weight_decay of a DifferentiableModel must be a number, got {decay}")
+        object.__setattr__(self, "weight_decay", decay)
+        if not callable(self.predict):
+            raise TypeError(f"predict must be a function of (weights, x), got {self.predict!r}")
+        if self.loss is not None and not callable(self.loss):
+            raise TypeError(f"loss must be None or a function of (outputs, target), got {self.loss!r}")
+
+    def parse_start(self, start: Any) -> tuple[Array | tuple[Array, ...], Kind]:
+        """Start weights as an array, or as a tuple of arrays where a tuple is given, and the kind "float".
+
+        Raises:
+            TypeError: Entries that are not numbers; a list of arrays, which could be one array or several.
+            ValueError: No array, or non-finite numbers.
+            NotExactError: Floats mixed with Fractions in one array.
+        """
+        if isinstance(start, list) and any(isinstance(part, np.ndarray) for part in start):
+            raise TypeError("start must be one array, or a tuple of arrays, got a list of arrays; write it as a tuple")
+        if not isinstance(start, tuple):
+            return self._parse_part(start, "start"), self.kind
+        if not start:
+            raise ValueError("start must hold at least one array, got an empty tuple")
+        return tuple(self._parse_part(part, f"start, part {j}") for j, part in enumerate(start, 1)), self.kind
+
+    def _parse_part(self, part: Any, name: str) -> Array:
+        weights, kind = parse_array(part, name)
+        if kind == "symbolic":
+            raise TypeError(f"{name} must hold numbers for a DifferentiableModel, got symbols")
+        return weights
+
+    def example_losses(self, *_: Any) -> NoReturn:
+        """Nothing: array operators alone cannot tell.
+
+        Raises:
+            NotExactError: Always.
+        """
+        raise NotExactError(NO_EXACT_VALUES)
+
+    def example_gradients(self, *_: Any) -> NoReturn:
+        """Nothing, as for ``example_losses``.
+
+        Raises:
+            NotExactError: Always.
+        """
+        raise NotExactError(NO_EXACT_VALUES)
 
 
-def _parse_decay(data: object, weight_decay: Any) -> tuple[Any, Kind]:
-    """The weight decay, and the kind of a problem with it; checks both."""
-    data_kind = check_data(data).kind
+Problem: TypeAlias = LinearRegression | DeepLinearNetwork | DifferentiableModel
+
+
+def _parse_decay(weight_decay: Any) -> tuple[Any, Kind]:
+    """The weight decay and its kind."""
     decay, kind = parse_scalar(weight_decay, "weight_decay")
     if decay.is_negative if kind == "symbolic" else decay < 0:
         raise ValueError(f"weight_decay must be at least 0, got {decay}")
-    return decay, join_kinds([data_kind, kind], "data and weight_decay")
+    return decay, kind

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from sgdvar.data import Data, check_data
-from sgdvar.problems import DeepLinearNetwork, LinearRegression, Problem
+from sgdvar.errors import NotExactError
+from sgdvar.problems import NO_EXACT_VALUES, DifferentiableModel, Problem
 from sgdvar.sampling import BatchDesign, Sampling
 from sgdvar.scalars import Array, Kind, Scalar, check_count, join_kinds, parse_array
 
@@ -26,8 +27,8 @@ class SGD:
 
     Attributes:
         problem: The loss.
-        start: The fixed weights :math:`w_0`: an array of shape ``problem.weight_shape``, or the layers
-            :math:`[W_1, \dots, W_L]` of a network.
+        start: The fixed weights :math:`w_0`: an array of shape ``problem.weight_shape``, the layers
+            :math:`[W_1, \dots, W_L]` of a network, or for a differentiable model one array or a tuple of arrays.
         step_size: :math:`\alpha`, one number of either sign for every step, or a sequence
             :math:`\alpha_0, \alpha_1, \dots` (step t needs :math:`\alpha_0 \dots \alpha_{t-1}`).
         sampling: How batches are drawn; by default without replacement from finite data, i.i.d. from a population.
@@ -54,10 +55,10 @@ class SGD:
     kind: Kind = field(init=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.problem, LinearRegression | DeepLinearNetwork):
+        if not isinstance(self.problem, Problem):
             raise TypeError(
-                f"problem must be a LinearRegression or a DeepLinearNetwork, got {type(self.problem).__name__}; write "
-                "LinearRegression(data)"
+                "problem must be a LinearRegression, a DeepLinearNetwork or a DifferentiableModel, got "
+                f"{type(self.problem).__name__}; write LinearRegression(data)"
             )
         start, start_kind = self.problem.parse_start(self.start)
         steps, step_kind = parse_array(self.step_size, "step_size")
@@ -68,9 +69,8 @@ class SGD:
         if self.sampling is None:
             object.__setattr__(self, "sampling", self.problem.data.default_sampling)
         _ = self.design  # raises where the sampling does not fit the data
-        object.__setattr__(
-            self, "kind", join_kinds([self.problem.kind, start_kind, step_kind], "data, start and step_size")
-        )
+        kind = self._joined([self.problem.kind, start_kind, step_kind], "data, start and step_size")
+        object.__setattr__(self, "kind", kind)
 
     @property
     def design(self) -> BatchDesign:
@@ -84,31 +84,51 @@ class SGD:
         return np.ndim(self.step_size) == 0
 
     @property
-    def is_network(self) -> bool:
-        """Whether the start weights are a tuple of layers, as of a network, instead of one array."""
-        return isinstance(self.start, tuple)
-
-    @property
-    def layers(self) -> tuple[Array, ...]:
-        r"""The start weights as matrices :math:`W_1, \dots, W_L` of shape (outputs, inputs); one for regression."""
-        return self.start if self.is_network else (self.start.reshape(-1, self.start.shape[-1]),)
+    def parts(self) -> tuple[Array, ...]:
+        """The start weights as a tuple of arrays: the layers of a network, or the one array there is."""
+        return self.start if isinstance(self.start, tuple) else (self.start,)
 
     @property
     def weight_count(self) -> int:
         """The number of weights d."""
-        return sum(layer.size for layer in self.layers)
+        return sum(int(part.size) for part in self.parts)
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        """The shape of the start weights; (d,) where they are several arrays."""
+        return (self.weight_count,) if isinstance(self.start, tuple) else tuple(self.start.shape)
+
+    @property
+    def is_network(self) -> bool:
+        """Whether linear layers are those of a network, a tuple, and not the one array of linear regression.
+
+        Raises:
+            NotExactError: The problem is a differentiable model, which has no linear layers.
+        """
+        if isinstance(self.problem, DifferentiableModel):
+            raise NotExactError(NO_EXACT_VALUES)
+        return isinstance(self.start, tuple)
+
+    @property
+    def layers(self) -> tuple[Array, ...]:
+        r"""The start weights as matrices :math:`W_1, \dots, W_L` of shape (outputs, inputs); one for regression.
+
+        Raises:
+            NotExactError: The problem is a differentiable model, which has no linear layers.
+        """
+        return self.parts if self.is_network else (self.start.reshape(-1, self.start.shape[-1]),)
 
     def shaped(self, entries: Array) -> Any:
-        """Entries for the d weights, flattened row by row and layer by layer, in the shape of ``start``."""
-        if not self.is_network:
+        """Entries for the d weights, flattened row by row and part by part, in the shape of ``start``."""
+        if not isinstance(self.start, tuple):
             return entries.reshape(self.start.shape)
-        ends = np.cumsum([layer.size for layer in self.layers])[:-1]
-        parts = np.split(entries, ends)
-        return tuple(part.reshape(layer.shape) for part, layer in zip(parts, self.layers, strict=True))
+        ends = np.cumsum([part.size for part in self.start])[:-1]
+        pieces = np.split(entries, ends)
+        return tuple(piece.reshape(part.shape) for piece, part in zip(pieces, self.start, strict=True))
 
     def numbers(self) -> tuple[Any, ...]:
         """All arrays and single numbers that the process is made of."""
-        return (*self.problem.data.numbers(), self.problem.weight_decay, *self.layers, self.step_size)
+        return (*self.problem.data.numbers(), self.problem.weight_decay, *self.parts, self.step_size)
 
     def check_step(self, step: object) -> int:
         r"""``step`` as an int t >= 0 for which :math:`\alpha_0, \dots, \alpha_{t-1}` are given.
@@ -130,7 +150,7 @@ class SGD:
 
         Args:
             matrix: A, shape (m, d), or (d,) for one row; it acts on the gradient flattened row by row, layer after
-                layer. None for the identity.
+                layer (or part after part of the start weights). None for the identity.
             layer: The layer, from 1, whose gradient alone A acts on (d is the number of its weights); None for all.
 
         Returns:
@@ -144,11 +164,11 @@ class SGD:
         if matrix is None:
             return None, self.kind
         rows, matrix_kind = parse_array(matrix, "matrix")
-        d = self.weight_count if layer is None else int(self.layers[layer - 1].size)
+        d = self.weight_count if layer is None else int(self.parts[layer - 1].size)
         if rows.ndim not in (1, 2) or rows.shape[-1] != d:
-            of = "" if layer is None or not self.is_network else f" of layer {layer}"
+            of = "" if layer is None or not isinstance(self.start, tuple) else f" of layer {layer}"
             raise ValueError(f"matrix must have shape (m, d) with d = {d}, the number of weights{of}, got {rows.shape}")
-        return np.atleast_2d(rows), join_kinds([self.kind, matrix_kind], "matrix and the rest of the problem")
+        return np.atleast_2d(rows), self._joined([self.kind, matrix_kind], "matrix and the rest of the problem")
 
     def check_data(self, data: object) -> Data:
         """``data`` as a data source on which the loss can be taken; the process's own for None.
@@ -174,7 +194,7 @@ class SGD:
         """
         if layer is None:
             return None
-        number, depth = check_count(layer, "layer", least=1), len(self.layers)
+        number, depth = check_count(layer, "layer", least=1), len(self.parts)
         if number > depth:
             which = f"from 1 to {depth}" if depth > 1 else "1, the only layer"
             raise ValueError(f"layer must be None or {which}, got {layer}")
@@ -186,12 +206,24 @@ class SGD:
             return [self.step_size] * count
         return list(self.step_size[:count].tolist())
 
+    def _joined(self, kinds: list[Kind], what: str) -> Kind:
+        """The kind of numbers of these kinds together; a differentiable model takes all of them as floats."""
+        if not isinstance(self.problem, DifferentiableModel):
+            return join_kinds(kinds, what)
+        if "symbolic" in kinds:
+            raise TypeError(
+                f"{what} must be numbers for a DifferentiableModel, got symbols; substitute values for them"
+            )
+        return "float"
+
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.problem, self.start, self.step_size, self.sampling)  # copies are read-only, too
 
     def __repr__(self) -> str:
         name = type(self.problem).__name__
-        if self.is_network:
+        if isinstance(self.problem, DifferentiableModel):
+            name += f" of {self.weight_count} weights"
+        elif self.is_network:
             widths = [self.layers[0].shape[1], *(len(layer) for layer in self.layers)]
             name += " " + "-".join(map(str, widths))
         return f"SGD({name}, {self.problem.data}, {self.design}, {self.kind})"

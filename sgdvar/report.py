@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sgdvar.certificates import Verdict
+from sgdvar.monte_carlo.intervals import LARGEST_SHARE
 from sgdvar.plotting import plot_variance
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["EXPECTED_ERROR", "LARGEST_SHARE", "PlantedResult", "Report", "Row", "percent"]
+__all__ = ["EXPECTED_ERROR", "PlantedResult", "Report", "Row", "percent"]
 
 EXPECTED_ERROR = math.sqrt(2)  # times the standard error that a sample shows; above, it lacks what is rare
-LARGEST_SHARE = 0.05  # of one replicate in the fourth moment; above, its standard error decides nothing
 _CURVE_POINTS = 200
 _ROUNDING = 1e-12  # standard errors that are smaller, relative to the value, are printed as 0
 

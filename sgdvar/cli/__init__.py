@@ -1,4 +1,4 @@
-"""The command line: ``sgdvar verify`` and ``sgdvar derive``.
+"""The command line: ``sgdvar verify``, ``sgdvar derive`` and ``sgdvar estimate``.
 
 Exit status: 0 proved or agreed, 1 refuted, 2 bad input, 3 undecided, 70 internal error, 130 interrupted.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import time
 import traceback
@@ -24,6 +25,9 @@ _OPTIONS = {  # the library's arguments are options here
     "relative_error=": "--relative-error",
     "relative_error": "--relative-error",
     "replicates=": "--replicates",
+    "chunk_size=": "--chunk-size",
+    "chunk_size": "--chunk-size",
+    "checkpoint must": "--checkpoint must",
 }
 
 
@@ -67,6 +71,10 @@ def _run(argv: list[str]) -> int:
             from sgdvar.cli.derive import derive
 
             return derive(arguments, *inputs)
+        if arguments.command == "estimate":
+            from sgdvar.cli.estimate import estimate
+
+            return estimate(arguments, inputs, began)
         from sgdvar.cli.verify import verify
 
         return verify(arguments, inputs, began)
@@ -80,12 +88,12 @@ def _run(argv: list[str]) -> int:
 
 def _refuse(command: str, error: Exception) -> int:
     message = " ".join(str(error).split())
-    if isinstance(error, BudgetExceededError) and error.unit != "seconds":  # exact polynomials, not simulation
+    if isinstance(error, BudgetExceededError) and error.unit not in ("seconds", "bytes"):  # polynomials
         message = (
             f"exact polynomials must need at most {error.limit:.1e} {error.unit}, got {error.needed:.1e}; lower "
             "--steps, --features or the number of --widths"
         )
     for name, option in _OPTIONS.items():
-        message = message.replace(name, option)
+        message = re.sub(rf"(?<!-){name}", option, message)
     sys.stderr.write(f"sgdvar {command}: {message}\n")
     return _BAD_INPUT

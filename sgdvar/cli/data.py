@@ -31,6 +31,11 @@ class Source:
     origin: str
     size: str
 
+    @property
+    def numbers(self) -> str:
+        """What kind of numbers they are."""
+        return "floats" if self.data.kind == "float" else "exact rationals"
+
 
 def read_source(arguments: Namespace, most: int | None = None) -> Source:
     """The examples that the options name, with some or all of their features: those most correlated with the target.

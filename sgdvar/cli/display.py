@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import sgdvar as sv
 from sgdvar.cli.inputs import Inputs
+from sgdvar.cli.numbers import estimate_texts, number_text, percent_text
 from sgdvar.cli.results import degree_bound, factor_text, facts_text, short_polynomial, verdict_line
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ __all__ = ["Findings", "show"]
 
 _COLORS = {"proved": "green", "agreed": "green", "refuted": "red", "undecided": "yellow"}
 _PLANTED_COLORS = {(True, True): "green", (True, False): "bold red", (False, True): "yellow", (False, False): "yellow"}
-_ROUNDING = 1e-12  # relative; a smaller standard error is 0
 _UNBOUNDED = 1000  # characters, more than any table needs
 _REACH = 6  # standard errors, and characters, to either side of the middle of a scale
 
@@ -139,6 +139,8 @@ def _show_process(findings: Findings, console: Console) -> None:
     _print_heading(console, "Would it notice a wrong formula?")
     for result in report.planted:
         console.print(Text(str(result), _PLANTED_COLORS[result.is_separable, result.is_rejected]))
+    if not report.planted:
+        console.print(Text(f"none: {report.not_planted}"))
     console.print()
     console.print(Panel(_colored(report.verdict), border_style=_COLORS[report.verdict.status], expand=False))
 
@@ -190,13 +192,13 @@ def _table(report: sv.Report, *, is_wide: bool) -> Table:
         cells = [
             f"[bold]{row.step}" if row.step != last else "",
             str(row.batch_size),
-            _number(row.exact),
-            *_estimate(row.estimate, row.standard_error),
+            number_text(row.exact),
+            *estimate_texts(row.estimate, row.standard_error),
             *(f"[{'bold red' if disagrees else 'green'}]{text}" for text in _deviation(row.deviation)),
-            _percent(row.detectable) if row.exact else "any",
+            percent_text(row.detectable) if row.exact else "any",
         ]
         if is_wide:
-            cells += [*_estimate(row.conditional_estimate, row.conditional_standard_error), f"{row.replicates:,}"]
+            cells += [*estimate_texts(row.conditional_estimate, row.conditional_standard_error), f"{row.replicates:,}"]
         table.add_row(*cells)
         last = row.step
     return table
@@ -225,27 +227,3 @@ def _deviation(deviation: float) -> tuple[str, str]:
     line[_REACH + place] = "●"
     number = "never" if math.isinf(deviation) else f"{deviation:+.1f}"
     return "0.0" if number in ("+0.0", "-0.0") else number, "".join(line)
-
-
-def _percent(fraction: float) -> str:
-    percent = 100 * fraction
-    if percent == 0:
-        return "0 %"
-    return f"{percent:.{max(0, 1 - math.floor(math.log10(percent)))}f} %"
-
-
-def _number(value: float) -> str:
-    """Five significant digits, without an exponent where that is short."""
-    if value == 0 or not 1e-4 <= abs(value) < 1e6:
-        return f"{value:.3e}" if value else "0"
-    return f"{value:.{max(0, 4 - math.floor(math.log10(abs(value))))}f}"
-
-
-def _estimate(value: float, error: float) -> tuple[str, str]:
-    """An estimate and its standard error to the same decimals, two digits of the error."""
-    if error <= _ROUNDING * abs(value):
-        return _number(value), "0"
-    if not 1e-4 <= abs(value) < 1e6:
-        return _number(value), f"{error:.1e}"
-    decimals = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:.{decimals}f}", f"{error:.{decimals}f}"

@@ -53,7 +53,7 @@ def chosen_batch_sizes(arguments: Namespace, design: sv.BatchDesign, least: int 
     Raises:
         ValueError: One that the design does not allow.
     """
-    chosen = arguments.batch_sizes if arguments.command == "verify" else None
+    chosen = arguments.batch_sizes if arguments.command != "derive" else None
     return tuple(design.check_batch_size(b) for b in chosen or _default_batch_sizes(design, least))
 
 

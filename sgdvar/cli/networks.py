@@ -45,7 +45,7 @@ def network_inputs(arguments: Namespace) -> tuple[Inputs, ...]:
             f"--sampling must come with a finite number of examples, got {arguments.sampling} for --model gaussian, "
             "whose examples are independent"
         )
-    if model != "gaussian" and source.data.kind == "float":
+    if model != "gaussian" and source.data.kind == "float" and arguments.command != "estimate":
         raise ValueError("--decimals must say how to round the data, which a network needs exact, got floats")
     settings = []
     if model != "gaussian":
@@ -75,19 +75,23 @@ def _inputs(arguments: Namespace, setting: _Setting) -> Inputs:
         steps, choice = _default_step_size(data, layers)
     else:
         steps, choice = arguments.step_size, "one for each step" if len(arguments.step_size) > 1 else "as given"
-    problem = sv.DeepLinearNetwork(data, weight_decay=arguments.weight_decay)
-    sgd = sv.SGD(problem, layers, steps if len(steps) > 1 else steps[0], sampling)
+    is_float = data.kind == "float"
+    number = float if is_float else Fraction  # floats do not join fractions
+    problem = sv.DeepLinearNetwork(data, weight_decay=number(arguments.weight_decay))
+    step_sizes = [number(a) for a in steps]
+    start = [layer.astype(np.float64) for layer in layers] if is_float else layers
+    sgd = sv.SGD(problem, start, step_sizes if len(steps) > 1 else step_sizes[0], sampling)
     for step in arguments.steps:
         sgd.check_step(step)
 
     product = " ".join(f"W{j}" for j in range(len(layers), 0, -1))
     decay = f" + {arguments.weight_decay}/2 |W|^2" if arguments.weight_decay else ""
-    start = ", ".join(f"W{j} = {_matrix_text(layer)}" for j, layer in enumerate(layers, 1))
-    is_cut = arguments.command == "verify" and arguments.batch_sizes is None and batch_sizes[0] > 1
+    shown = ", ".join(f"W{j} = {_matrix_text(layer)}" for j, layer in enumerate(layers, 1))
+    is_cut = arguments.command != "derive" and arguments.batch_sizes is None and batch_sizes[0] > 1
     facts = setting.facts | {
         "model": f"deep linear network {'-'.join(map(str, widths))}, f(x) = {product} x; loss "
         f"1/2 |f(x) - y|^2{decay}, mean over the batch",
-        "start": start + ("" if arguments.start is not None else f" ({_SPREAD})"),
+        "start": shown + ("" if arguments.start is not None else f" ({_SPREAD})"),
         "step size": f"{listed(steps)} ({choice})",
         "batches": f"{sgd.design}, drawn afresh at every step"
         + (f"; simulated from b = {batch_sizes[0]} on, since smaller ones have heavier tails" if is_cut else ""),
@@ -168,7 +172,7 @@ def _rounded(values: Array) -> Array:
 
 
 def _examples_facts(source: Source) -> dict[str, str]:
-    return {"data": f"{source.origin}; {source.size}, exact rationals"}
+    return {"data": f"{source.origin}; {source.size}, {source.numbers}"}
 
 
 def _gaussian_facts(source: Source, population: sv.GaussianPopulation) -> dict[str, str]:

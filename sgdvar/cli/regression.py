@@ -51,7 +51,7 @@ def regression_inputs(arguments: Namespace) -> Inputs:
 
     decay = f" + {arguments.weight_decay}/2 |w|^2" if arguments.weight_decay else ""
     facts = {
-        "data": f"{source.origin}; {source.size}, {'floats' if data.kind == 'float' else 'exact rationals'}",
+        "data": f"{source.origin}; {source.size}, {source.numbers}",
         "model": f"linear regression without intercept; loss 1/2 residual^2{decay}, mean over the batch",
         "start": f"w0 = {listed(weights)}" + (" in every weight" if len(weights) == 1 else ""),
         "step size": f"{listed(steps)} ({choice})",

@@ -6,13 +6,13 @@ import json
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import sgdvar as sv
 from sgdvar.cli.display import Findings, show
 from sgdvar.cli.inputs import Inputs
+from sgdvar.cli.progress import wants_bar
 from sgdvar.cli.results import certify, degree_bound, exit_status, polynomial_record, verdict_record
 
 __all__ = ["verify"]
@@ -33,10 +33,7 @@ def verify(arguments: Namespace, settings: Sequence[Inputs], began: float) -> in
         ValueError: A variance is too large to be simulated.
     """
     polynomials = [_polynomials(inputs, arguments.steps) for inputs in settings]
-    with _progress(not arguments.no_progress and sys.stderr.isatty()) as progress:
-        findings = [
-            _find(arguments, inputs, exact, progress) for inputs, exact in zip(settings, polynomials, strict=True)
-        ]
+    findings = [_find(arguments, inputs, exact) for inputs, exact in zip(settings, polynomials, strict=True)]
     figures = [_draw(arguments.plot, found, len(findings)) for found in findings] if arguments.plot is not None else []
     seconds = time.perf_counter() - began
     if arguments.json:
@@ -71,12 +68,7 @@ def _smaller_steps(sgd: sv.SGD, batch_size: int) -> str:
     return f"step sizes are mean-square stable there up to {sv.stable_step_size(sgd, batch_size):.3g}"
 
 
-def _find(
-    arguments: Namespace,
-    inputs: Inputs,
-    polynomials: dict[int, sv.BatchPolynomial],
-    progress: bool | Callable[[int, int], None],
-) -> Findings:
+def _find(arguments: Namespace, inputs: Inputs, polynomials: dict[int, sv.BatchPolynomial]) -> Findings:
     """Certificates, and exact values against simulation."""
     certificates = {step: certify(polynomial) for step, polynomial in polynomials.items()}
     accuracy = (
@@ -91,7 +83,7 @@ def _find(
         false_alarm_rate=float(arguments.false_alarm_rate),
         seed=arguments.seed,
         time_budget=float(arguments.time_budget),
-        progress=progress,
+        progress=wants_bar(arguments),
         **accuracy,
     )
     return Findings(inputs, polynomials, certificates, report)
@@ -118,20 +110,3 @@ def _record(findings: Findings) -> dict[str, object]:
         ],
         "report": json.loads(findings.report.to_json()),
     }
-
-
-@contextmanager
-def _progress(wanted: bool) -> Iterator[bool | Callable[[int, int], None]]:
-    """What the simulation calls with the replicates done and their total: a bar on stderr, or False for nothing."""
-    if not wanted:
-        yield False
-        return
-    try:
-        from rich.console import Console
-        from rich.progress import Progress
-    except ImportError:
-        yield False
-        return
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("simulating", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

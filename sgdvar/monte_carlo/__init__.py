@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from sgdvar.monte_carlo.design import detectable_discrepancy, replicates_needed
+from sgdvar.monte_carlo.differences import estimate_difference
+from sgdvar.monte_carlo.estimate import Estimate
 from sgdvar.monte_carlo.estimators import (
-    Estimate,
     estimate_expected_loss,
     estimate_full_gradient_variance,
     estimate_gradient_second_moment,
@@ -12,9 +14,13 @@ from sgdvar.monte_carlo.estimators import (
     estimate_mean_weights,
     estimate_weight_covariance,
 )
+from sgdvar.monte_carlo.runs import RunOptions
 
 __all__ = [
     "Estimate",
+    "RunOptions",
+    "detectable_discrepancy",
+    "estimate_difference",
     "estimate_expected_loss",
     "estimate_full_gradient_variance",
     "estimate_gradient_second_moment",
@@ -22,4 +28,5 @@ __all__ = [
     "estimate_mean_gradient",
     "estimate_mean_weights",
     "estimate_weight_covariance",
+    "replicates_needed",
 ]

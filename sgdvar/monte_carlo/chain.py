@@ -12,6 +12,7 @@ replicate.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -19,6 +20,7 @@ from typing import TypeVar
 import jax
 import numpy as np
 
+from sgdvar.problems import DifferentiableModel
 from sgdvar.process import SGD
 from sgdvar.scalars import Array
 
@@ -85,15 +87,16 @@ class Chain:
     r"""The shapes of the layers, and how their entries lie in a row of weights.
 
     Attributes:
-        shapes: (outputs, inputs) of :math:`W_1, \dots, W_L`.
+        shapes: (outputs, inputs) of :math:`W_1, \dots, W_L`; parts of other weights have any shapes.
     """
 
-    shapes: tuple[tuple[int, int], ...]
+    shapes: tuple[tuple[int, ...], ...]
 
     @classmethod
     def of(cls, sgd: SGD) -> Chain:
-        """The chain of a process: one layer for linear regression."""
-        return cls(tuple((int(layer.shape[0]), int(layer.shape[1])) for layer in sgd.layers))
+        """The chain of a process; of a differentiable model the parts of its weights."""
+        parts = sgd.parts if isinstance(sgd.problem, DifferentiableModel) else sgd.layers
+        return cls(tuple(part.shape for part in parts))
 
     @property
     def depth(self) -> int:
@@ -102,7 +105,7 @@ class Chain:
 
     def slices(self) -> list[slice]:
         """Where the entries of each layer lie among all."""
-        ends = np.cumsum([outputs * inputs for outputs, inputs in self.shapes]).tolist()
+        ends = np.cumsum([math.prod(shape) for shape in self.shapes]).tolist()
         return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
     def layers(self, weights: Array) -> list[Array]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,19 +26,55 @@ class Checkpoint:
     and the totals. It is replaced as a whole or not at all.
 
     Attributes:
-        path: Where it is.
+        path: Where it is; relative to the folder that is the current one now, and what a link points to.
         fingerprint: Says all that the replicates and their summaries depend on, on one line.
     """
 
     path: Path
     fingerprint: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(os.path.realpath(self.path)))
+
     def load(self) -> Totals:
         """The totals in the file; none where there is no file.
 
         Raises:
-            CheckpointError: The file is no checkpoint, damaged, or that of another run or version; it is left as it is.
+            CheckpointError: The file is no checkpoint, damaged, or that of another run or version, and is left as it
+                is; or it could not be saved when the time comes.
         """
+        totals = self._read()
+        try:
+            with self._temporary() as file:
+                file.touch()
+        except OSError as error:
+            raise self._unwritable(error) from error
+        return totals
+
+    def save(self, totals: Totals) -> None:
+        """Replaces the file, at once: whatever happens, there is the old file or the new one.
+
+        Raises:
+            CheckpointError: The file cannot be written, or another run has put its own there.
+        """
+        content, fingerprint = totals.to_bytes(), self.fingerprint.encode()
+        head = _MAGIC + fingerprint + b"\n"
+        digest = hashlib.sha256(fingerprint + content).hexdigest().encode()
+        try:
+            if self.path.exists():
+                with self.path.open("rb") as known:
+                    if known.read(len(head)) != head:
+                        raise self._refusal("another run has written meanwhile")
+            with self._temporary() as temporary:
+                with temporary.open("wb") as file:
+                    file.write(b"\n".join([head + digest, content]))
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(self.path)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _read(self) -> Totals:
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
@@ -52,29 +91,22 @@ class Checkpoint:
             raise self._refusal(f"belongs to another run: {_difference(fingerprint.decode(), self.fingerprint)}")
         return Totals.from_bytes(totals)
 
-    def save(self, totals: Totals) -> None:
-        """Replaces the file, at once: whatever happens, there is the old file or the new one.
-
-        Raises:
-            CheckpointError: The file cannot be written.
-        """
-        content, fingerprint = totals.to_bytes(), self.fingerprint.encode()
-        digest = hashlib.sha256(fingerprint + content).hexdigest().encode()
-        temporary = self.path.with_name(f"{self.path.name}.tmp")
+    @contextmanager
+    def _temporary(self) -> Iterator[Path]:
+        """A path in the same folder that nobody else uses; nothing is left there."""
+        path = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}.tmp")
         try:
-            with temporary.open("wb") as file:
-                file.write(b"\n".join([_MAGIC + fingerprint, digest, content]))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise CheckpointError(f"checkpoint must be a path that can be written, got {self.path}: {error}") from error
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _unwritable(self, error: OSError) -> CheckpointError:
+        return CheckpointError(f"checkpoint must be a path that can be written, got {self.path}: {error}")
 
     def _refusal(self, what: str) -> CheckpointError:
         return CheckpointError(
             f"checkpoint must be a file of this run, or no file yet, got {self.path}, which {what}; it is left as it "
-            "is: give another path, or remove it"
+            "is; give another path, or remove it"
         )
 
 

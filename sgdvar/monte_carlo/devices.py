@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,7 @@ __all__ = ["REPLICATES", "available_bytes", "local_mesh", "settings", "side_by_s
 
 REPLICATES = "replicates"  # the name of the axis that is spread over devices
 _ASSUMED = 2**33  # bytes of memory on a system that does not tell
+_AHEAD = 3  # items per worker that are begun, so that none waits for work
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -66,13 +68,24 @@ def available_bytes() -> int:
         return _ASSUMED
 
 
-def side_by_side(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator[_Result]:
-    """``function`` of every item, computed side by side and in the order of the items; an error stops the rest."""
+def side_by_side(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> Generator[_Result, None, None]:
+    """``function`` of every item, computed side by side and in the order of the items; an error stops the rest.
+
+    Only a few items are begun ahead of the one that is waited for, so whoever stops asking stops the work, too.
+
+    Yields:
+        The results.
+    """
     if len(items) == 1:
         yield function(items[0])
         return
-    executor = ThreadPoolExecutor(workers())
+    executor, begun = ThreadPoolExecutor(workers()), deque[Future[_Result]]()
     try:
-        yield from executor.map(function, items)
+        for item in items:
+            begun.append(executor.submit(function, item))
+            if len(begun) == _AHEAD * workers():
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
     finally:
         executor.shutdown(wait=True, cancel_futures=True)

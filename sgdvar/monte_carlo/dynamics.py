@@ -60,7 +60,7 @@ class Dynamics(Protocol):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
 class LayerDynamics:
-    r"""Linear layers under the squared loss: :math:`A_j^\top R\, B_j^\top + \lambda W_j`, in the notation of ``chain.py``.
+    r"""Linear layers under the squared loss: :math:`A_j^\top R\, B_j^\top + \lambda W_j`, as in ``chain.py``.
 
     Attributes:
         sampler: Draws R, the gradient of linear regression at the product of the layers.

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Unpack
 
 import numpy as np
 
 from sgdvar.data import Data
-from sgdvar.monte_carlo.chain import GradientMap
 from sgdvar.monte_carlo.estimate import Estimate
-from sgdvar.monte_carlo.execution import Measure
-from sgdvar.monte_carlo.measures import batch_noise, gradient_variance_measures, landscape_of
-from sgdvar.monte_carlo.runs import Run, RunOptions, digest
-from sgdvar.monte_carlo.statistics import Summary, summarise_covariance, summarise_mean, summarise_variance
-from sgdvar.monte_carlo.trajectories import Record
+from sgdvar.monte_carlo.estimation import doubts, estimated, requested_run
+from sgdvar.monte_carlo.quantities import (
+    expected_loss_of,
+    full_gradient_variance_of,
+    gradient_second_moment_of,
+    gradient_variance_of,
+    mean_gradient_of,
+    mean_weights_of,
+)
+from sgdvar.monte_carlo.runs import RunOptions
+from sgdvar.monte_carlo.statistics import summarise_covariance
 from sgdvar.process import SGD
 
 __all__ = [
-    "Estimate",
     "estimate_expected_loss",
     "estimate_full_gradient_variance",
     "estimate_gradient_second_moment",
@@ -28,8 +31,6 @@ __all__ = [
     "estimate_mean_weights",
     "estimate_weight_covariance",
 ]
-
-_ROUNDING = 1e-24  # of a relative variance
 
 
 def estimate_gradient_variance(
@@ -43,6 +44,7 @@ def estimate_gradient_variance(
     matrix: Any = None,
     layer: int | None = None,
     conditional: bool = True,
+    control_variate: bool | None = None,
     **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the total variance of the mini-batch gradient.
@@ -70,6 +72,9 @@ def estimate_gradient_variance(
         layer: The layer, from 1, whose gradient alone is meant (and acted on by A); None for all.
         conditional: Whether to average over the last batch exactly, given the last weights; False for plain
             trajectories.
+        control_variate: Whether to simulate the network linearised along gradient descent, too, on the same batches,
+            and take off what is known to have mean 0 (networks only); None for many replicates, where a pilot says
+            that it pays.
         **options: How the simulation is carried out (``RunOptions``): ``time_budget`` in seconds, ``progress``,
             ``precision``, ``chunk_size``, ``checkpoint``.
 
@@ -94,15 +99,8 @@ def estimate_gradient_variance(
         >>> estimate.value.round(12).tolist()  # given the first weights nothing is left to chance
         [4.0, 0.0]
     """
-    run = _run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
-    plain, conditioned = gradient_variance_measures(sgd, matrix, layer)
-    return _estimate(
-        run,
-        "Var(A g_t)" if matrix is not None else "Var(g_t)",
-        plain,
-        conditioned if conditional else None,
-        details=[matrix, layer],
-    )
+    run = requested_run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
+    return estimated(run, gradient_variance_of(sgd, run.steps[0], matrix, layer, conditional), control_variate)
 
 
 def estimate_full_gradient_variance(
@@ -115,6 +113,7 @@ def estimate_full_gradient_variance(
     seed: int = 0,
     matrix: Any = None,
     layer: int | None = None,
+    control_variate: bool | None = None,
     **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the variance of the full gradient along SGD, :math:`\operatorname{Var}(A \nabla L(w_t))`.
@@ -128,6 +127,7 @@ def estimate_full_gradient_variance(
         seed: As for ``estimate_gradient_variance``.
         matrix: As for ``estimate_gradient_variance``.
         layer: As for ``estimate_gradient_variance``.
+        control_variate: As for ``estimate_gradient_variance``.
         **options: As for ``estimate_gradient_variance``.
 
     Returns:
@@ -150,14 +150,8 @@ def estimate_full_gradient_variance(
         >>> estimate.value.round(12).tolist()  # at b = n nothing is random
         [0.0]
     """
-    run = _run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
-    landscape, apply = landscape_of(sgd), GradientMap.of(sgd, matrix, layer)
-    return _estimate(
-        run,
-        "Var(A grad L(w_t))" if matrix is not None else "Var(grad L(w_t))",
-        lambda record, b: summarise_variance(apply(landscape.gradient(record.weights))),
-        details=[matrix, layer],
-    )
+    run = requested_run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
+    return estimated(run, full_gradient_variance_of(sgd, run.steps[0], matrix, layer), control_variate)
 
 
 def estimate_gradient_second_moment(
@@ -171,6 +165,7 @@ def estimate_gradient_second_moment(
     matrix: Any = None,
     layer: int | None = None,
     conditional: bool = True,
+    control_variate: bool | None = None,
     **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the second moment of the mini-batch gradient, :math:`E \lVert A g_t \rVert^2`.
@@ -188,6 +183,7 @@ def estimate_gradient_second_moment(
         matrix: As for ``estimate_gradient_variance``.
         layer: As for ``estimate_gradient_variance``.
         conditional: As for ``estimate_gradient_variance``.
+        control_variate: As for ``estimate_gradient_variance``.
         **options: As for ``estimate_gradient_variance``.
 
     Returns:
@@ -210,21 +206,8 @@ def estimate_gradient_second_moment(
         >>> estimate.value.round(12).tolist()
         [8.0, 4.0]
     """
-    run = _run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
-    landscape, apply = landscape_of(sgd), GradientMap.of(sgd, matrix, layer)
-    noise = batch_noise(sgd, apply)
-
-    def conditioned(record: Record, b: int) -> Summary:
-        signal = (apply(landscape.gradient(record.weights)) ** 2).sum(axis=1)
-        return summarise_mean(signal + noise(record, b))
-
-    return _estimate(
-        run,
-        "E ||A g_t||^2" if matrix is not None else "E ||g_t||^2",
-        lambda record, b: summarise_mean((apply(record.gradients) ** 2).sum(axis=1)),
-        conditioned if conditional else None,
-        details=[matrix, layer],
-    )
+    run = requested_run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
+    return estimated(run, gradient_second_moment_of(sgd, run.steps[0], matrix, layer, conditional), control_variate)
 
 
 def estimate_expected_loss(
@@ -236,6 +219,7 @@ def estimate_expected_loss(
     relative_error: float | None = None,
     replicates: int | None = None,
     seed: int = 0,
+    control_variate: bool | None = None,
     **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the expected loss after t steps, :math:`E L(w_t)`.
@@ -248,6 +232,7 @@ def estimate_expected_loss(
         relative_error: As for ``estimate_gradient_variance``.
         replicates: As for ``estimate_gradient_variance``.
         seed: As for ``estimate_gradient_variance``.
+        control_variate: As for ``estimate_gradient_variance``.
         **options: As for ``estimate_gradient_variance``.
 
     Returns:
@@ -269,14 +254,8 @@ def estimate_expected_loss(
         >>> estimate.value.round(12).tolist()
         [2.0]
     """
-    run = _run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
-    landscape = landscape_of(sgd, data)
-    return _estimate(
-        run,
-        "E L(w_t)",
-        lambda record, b: summarise_mean(landscape.loss(record.weights)),
-        details=() if data is None else data.numbers(),
-    )
+    run = requested_run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
+    return estimated(run, expected_loss_of(sgd, run.steps[0], data), control_variate)
 
 
 def estimate_mean_gradient(
@@ -288,6 +267,7 @@ def estimate_mean_gradient(
     replicates: int | None = None,
     seed: int = 0,
     conditional: bool = True,
+    control_variate: bool | None = None,
     **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the mean gradient :math:`E g_t`.
@@ -302,6 +282,7 @@ def estimate_mean_gradient(
         replicates: As for ``estimate_gradient_variance``.
         seed: As for ``estimate_gradient_variance``.
         conditional: As for ``estimate_gradient_variance``.
+        control_variate: As for ``estimate_gradient_variance``.
         **options: As for ``estimate_gradient_variance``.
 
     Returns:
@@ -324,18 +305,8 @@ def estimate_mean_gradient(
         >>> estimate.value.round(12).tolist()
         [[2.0]]
     """
-    run = _run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
-    landscape, shape = landscape_of(sgd), _weight_shape(sgd)
-
-    def conditioned(record: Record, b: int) -> Summary:
-        return summarise_mean(landscape.gradient(record.weights).reshape(-1, *shape))
-
-    return _estimate(
-        run,
-        "E g_t",
-        lambda record, b: summarise_mean(record.gradients.reshape(-1, *shape)),
-        conditioned if conditional else None,
-    )
+    run = requested_run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
+    return estimated(run, mean_gradient_of(sgd, sgd.weight_shape, conditional), control_variate)
 
 
 def estimate_mean_weights(
@@ -346,6 +317,7 @@ def estimate_mean_weights(
     relative_error: float | None = None,
     replicates: int | None = None,
     seed: int = 0,
+    control_variate: bool | None = None,
     **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the mean weights :math:`E w_t`.
@@ -357,6 +329,7 @@ def estimate_mean_weights(
         relative_error: As for ``estimate_gradient_variance``, in Euclidean norms.
         replicates: As for ``estimate_gradient_variance``.
         seed: As for ``estimate_gradient_variance``.
+        control_variate: As for ``estimate_gradient_variance``.
         **options: As for ``estimate_gradient_variance``.
 
     Returns:
@@ -379,9 +352,8 @@ def estimate_mean_weights(
         >>> estimate.value.round(12).tolist()
         [[-1.0]]
     """
-    run = _run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
-    shape = _weight_shape(sgd)
-    return _estimate(run, "E w_t", lambda record, b: summarise_mean(record.weights.reshape(-1, *shape)))
+    run = requested_run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
+    return estimated(run, mean_weights_of(sgd.weight_shape), control_variate)
 
 
 def estimate_weight_covariance(
@@ -424,64 +396,19 @@ def estimate_weight_covariance(
         >>> estimate.value.shape, estimate.value[1].round(12).tolist()
         ((2, 1, 1), [[0.0]])
     """
-    run = _run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
-    return _estimate(run, "Cov(w_t)", lambda record, b: summarise_covariance(record.weights))
-
-
-def _weight_shape(sgd: SGD) -> tuple[int, ...]:
-    """The shape of the start weights; flat where they are several layers."""
-    return (sgd.weight_count,) if sgd.is_network else tuple(sgd.start.shape)
-
-
-def _run(
-    sgd: SGD,
-    step: int,
-    batch_sizes: Sequence[int],
-    relative_error: float | None,
-    replicates: int | None,
-    seed: int,
-    options: RunOptions,
-) -> Run:
-    unknown = set(options) - set(RunOptions.__annotations__)
-    if unknown:
-        raise TypeError(
-            f"options must be among {', '.join(RunOptions.__annotations__)}, got {', '.join(sorted(unknown))}"
-        )
-    return Run(sgd, [step], batch_sizes, relative_error, replicates, seed, **options)
-
-
-def _estimate(
-    run: Run, quantity: str, plain: Measure, conditioned: Measure | None = None, *, details: Sequence[Any] = ()
-) -> Estimate:
-    """The estimate of one quantity.
-
-    Args:
-        run: What to simulate.
-        quantity: In words.
-        plain: The measure of plain trajectories.
-        conditioned: The one that averages over the last batch, if it is wanted.
-        details: All else that the measures depend on.
-    """
-    how = "plain" if conditioned is None else "conditional"
-    summaries = run.summaries(
-        [plain] if conditioned is None else [conditioned, plain], f"{quantity}, {how}, {digest(details)}"
-    )
-    cells = [summaries[b][0] for b in run.batch_sizes]
+    run = requested_run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
+    cells = run.summaries(lambda record, b: [summarise_covariance(record.weights)], "Cov(w_t)")
+    summaries = [cells[b][0][0] for b in run.batch_sizes]
     return Estimate(
-        quantity=quantity,
+        quantity="Cov(w_t)",
         step=run.steps[0],
         batch_sizes=np.array(run.batch_sizes),
-        value=np.array([cell[0].value for cell in cells]),
-        standard_error=np.array([cell[0].standard_error for cell in cells]),
-        replicates=np.array([cell[0].count for cell in cells]),
-        conditional=conditioned is not None,
-        gain=np.array([_gain(cell[0], cell[-1]) for cell in cells]),
-        largest_share=np.array([cell[0].largest_share for cell in cells]),
+        value=np.array([known.value for known in summaries]),
+        standard_error=np.array([known.standard_error for known in summaries]),
+        replicates=np.array([known.count for known in summaries]),
+        conditional=False,
+        controlled=False,
+        gain=np.ones(len(summaries)),
+        largest_share=np.array([known.largest_share for known in summaries]),
+        warnings=doubts(sgd, run.batch_sizes, summaries),
     )
-
-
-def _gain(better: Summary, plain: Summary) -> float:
-    own, other = (float(np.sum(summary.standard_error**2)) for summary in (better, plain))
-    if own > _ROUNDING * other:
-        return other / own
-    return math.inf if other > 0 else 1.0

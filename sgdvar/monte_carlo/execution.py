@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -17,8 +18,8 @@ from sgdvar.monte_carlo.trajectories import Block, Record, Trajectories
 
 __all__ = ["Execution", "Measure"]
 
-Measure: TypeAlias = Callable[[Record, int], Summary]
-"""From what a set of replicates did at one step, and the batch size, to its summary."""
+Measure: TypeAlias = Callable[[Record, int], Sequence[Summary]]
+"""From what a set of replicates did at one step, and the batch size, to their summaries, always as many."""
 
 _SAVE_EVERY = 5.0  # seconds between checkpoints
 
@@ -30,14 +31,14 @@ class Execution:
     Attributes:
         trajectories: What is simulated.
         demand: The replicates, by batch size.
-        measures: What becomes of them.
+        measure: What becomes of them.
         report: Is told the replicates done and their total; those of this process.
         checkpoint: Where totals are kept; None for nowhere.
     """
 
     trajectories: Trajectories
     demand: Mapping[int, int]
-    measures: Sequence[Measure]
+    measure: Measure
     report: Callable[[int, int], None]
     checkpoint: Checkpoint | None
 
@@ -49,25 +50,47 @@ class Execution:
             CheckpointError: The checkpoint cannot be used, or cannot be written.
             RuntimeError: Another process failed.
         """
-        parts = [Totals.from_bytes(part) for part in gathered(lambda: self._own_totals().to_bytes())]
         result: dict[int, Cells] = {}
-        for b in self.demand:
-            for part in parts:
-                if b in part.cells:
-                    result[b] = joined(result.get(b), part.cells[b])
+        for totals in self._totals():
+            for b in self.demand:
+                if b in totals.parts:
+                    result[b] = joined(result.get(b), totals.parts[b].cells)
         return result
+
+    def _totals(self) -> list[Totals]:
+        """The totals of every process."""
+        if process_count() == 1:
+            return [self._own_totals()]
+        return [Totals.from_bytes(part) for part in gathered(lambda: self._own_totals().to_bytes())]
 
     def _own_totals(self) -> Totals:
         """The totals of the blocks that fall to this process."""
         totals = Totals() if self.checkpoint is None else self.checkpoint.load()
+        known = totals.all_blocks()
+        try:
+            unfinished = self._completed(totals)
+        except BaseException:
+            if totals.all_blocks() > known:
+                self._save(totals)
+            raise
+        self._save(totals)
+        for b, cells in unfinished.items():
+            totals.add(b, cells)
+        return totals
+
+    def _completed(self, totals: Totals) -> dict[int, Cells]:
+        """Adds what is missing to the totals.
+
+        Returns:
+            The summaries of the last blocks by batch size, where they are not whole.
+        """
         blocks = [block for b in self.demand for block in self._missing(b, totals)]
         total = sum(block.count for b in self.demand for block in self._own_blocks(b))
         done = total - sum(block.count for block in blocks)
         self.report(done, total)
-        unfinished: dict[int, Cells] = {}  # of the last blocks, which are not whole
+        unfinished: dict[int, Cells] = {}
         chunks, saved = self.trajectories.chunks(blocks), time.monotonic()
-        try:
-            simulated = side_by_side(self._simulated, chunks)
+        with closing(side_by_side(self._simulated, chunks)) as simulated:
             for chunk, results in zip(chunks, simulated, strict=True):
                 for block, cells in zip(chunk, results, strict=True):
                     if block.count == self.trajectories.block_size:
@@ -76,22 +99,21 @@ class Execution:
                         unfinished[block.batch_size] = cells
                     done += block.count
                 self.report(done, total)
-                if self.checkpoint is not None and time.monotonic() - saved > _SAVE_EVERY:
-                    self.checkpoint.save(totals)
+                if time.monotonic() - saved > _SAVE_EVERY:
+                    self._save(totals)
                     saved = time.monotonic()
-        finally:
-            if self.checkpoint is not None:
-                self.checkpoint.save(totals)
-        for b, cells in unfinished.items():
-            totals.add(b, cells)
-        return totals
+        return unfinished
+
+    def _save(self, totals: Totals) -> None:
+        if self.checkpoint is not None:
+            self.checkpoint.save(totals)
 
     def _own_blocks(self, batch_size: int) -> list[Block]:
         return self.trajectories.blocks(batch_size, self.demand[batch_size])[process_index() :: process_count()]
 
     def _missing(self, batch_size: int, known: Totals) -> list[Block]:
         """The blocks of this process that are not in the totals."""
-        own, count = self._own_blocks(batch_size), known.blocks.get(batch_size, 0)
+        own, count = self._own_blocks(batch_size), known.blocks(batch_size)
         whole = sum(block.count == self.trajectories.block_size for block in own)
         if count > whole:
             raise CheckpointError(
@@ -104,7 +126,4 @@ class Execution:
     def _simulated(self, chunk: Sequence[Block]) -> list[Cells]:
         """The summaries of the blocks of a chunk."""
         records = zip(chunk, self.trajectories.simulate(chunk), strict=True)
-        return [
-            [[measure(record, block.batch_size) for measure in self.measures] for record in own]
-            for block, own in records
-        ]
+        return [[list(self.measure(record, block.batch_size)) for record in own] for block, own in records]

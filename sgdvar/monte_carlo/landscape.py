@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -18,9 +19,25 @@ from sgdvar.monte_carlo.chain import Chain, products, pulled_back
 from sgdvar.monte_carlo.examples import Examples
 from sgdvar.scalars import Array
 
-__all__ = ["Landscape"]
+__all__ = ["Landscape", "LossSurface"]
 
 _ROUNDING = 1e-12  # relative to the terms that a gradient is the sum of
+
+
+class LossSurface(Protocol):
+    """What measures need to know of a loss, at rows of weights, shape (N, d)."""
+
+    def loss(self, weights: Array) -> Array:
+        """L, shape (N,)."""
+        ...
+
+    def gradient(self, weights: Array) -> Array:
+        """The gradient of L, shape (N, d)."""
+        ...
+
+    def rounding(self, weights: Array) -> float:
+        """A bound on the mean square of rounding errors in batch gradients at these weights."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,15 +96,12 @@ class Landscape:
         flat = [(part + self.decay * layer).reshape(len(weights), -1) for part, layer in parts]
         return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
 
-    def rounding(self, square_norms: Array) -> float:
-        """A bound on the mean square of rounding errors in batch gradients.
-
-        Args:
-            square_norms: The mean squared norm of each layer, shape (L,).
-        """
-        size, norms = float(np.trace(self.hessian)), np.sqrt(square_norms)
+    def rounding(self, weights: Array) -> float:
+        """A bound on the mean square of rounding errors in batch gradients at these weights."""
+        size = float(np.trace(self.hessian))
+        norms = [math.sqrt((layer**2).sum(axis=(1, 2)).mean()) for layer in self.chain.layers(weights)]
         total = 0.0
-        for j, norm in enumerate(norms.tolist()):
+        for j, norm in enumerate(norms):
             others = float(np.delete(norms, j).prod())
             terms = (size * others**2 + self.decay) * norm + others * math.sqrt(size * self.targets)
             total += (_ROUNDING * terms) ** 2

@@ -1,65 +1,75 @@
-"""What one set of replicates contributes to each estimate: the measures that a run summarises."""
+"""What is known of a process given weights: its loss and gradient there, and the moments of the next batch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from sgdvar.data import Data
+from sgdvar.data import Data, GaussianPopulation
 from sgdvar.monte_carlo.chain import Chain, GradientMap
-from sgdvar.monte_carlo.landscape import Landscape
+from sgdvar.monte_carlo.landscape import Landscape, LossSurface
+from sgdvar.monte_carlo.model_landscape import ModelLandscape
 from sgdvar.monte_carlo.noise import gradient_noise
-from sgdvar.monte_carlo.runs import Measure
-from sgdvar.monte_carlo.statistics import Summary, summarise_mean, summarise_variance
 from sgdvar.monte_carlo.trajectories import Record
+from sgdvar.problems import DifferentiableModel
 from sgdvar.process import SGD, check_process
 from sgdvar.scalars import Array
 
-__all__ = ["batch_noise", "gradient_variance_measures", "landscape_of", "rounding_measure"]
+__all__ = [
+    "batch_moments",
+    "batch_noise",
+    "has_conditional_moments",
+    "landscape_of",
+    "rounding_bound",
+]
 
 
-def gradient_variance_measures(sgd: SGD, matrix: Any, layer: int | None) -> tuple[Measure, Measure]:
-    """The plain and the conditional measure of Var(A g_t)."""
-    landscape, apply = landscape_of(sgd), GradientMap.of(sgd, matrix, layer)
-    noise = batch_noise(sgd, apply)
-
-    def plain(record: Record, b: int) -> Summary:
-        return summarise_variance(apply(record.gradients))
-
-    def conditioned(record: Record, b: int) -> Summary:
-        return summarise_variance(apply(landscape.gradient(record.weights)), noise(record, b))
-
-    return plain, conditioned
-
-
-def rounding_measure(sgd: SGD, matrix: Any, layer: int | None) -> Measure:
-    """A bound on what rounding alone can make of Var(A g_t) where it is 0."""
+def rounding_bound(sgd: SGD, matrix: Any, layer: int | None) -> Callable[[Record], float]:
+    """A bound on what rounding alone can make of Var(A g_t) where it is 0, from a set of replicates."""
     landscape, size = landscape_of(sgd), GradientMap.of(sgd, matrix, layer).square_norm
-
-    def bound(record: Record, b: int) -> Summary:
-        layers = landscape.chain.layers(record.weights)
-        square_norms = np.array([(stack**2).sum(axis=(1, 2)).mean() for stack in layers])
-        return summarise_mean(np.full(len(record.weights), size * landscape.rounding(square_norms)))
-
-    return bound
+    return lambda record: size * landscape.rounding(record.weights)
 
 
-def landscape_of(sgd: SGD, data: Data | None = None) -> Landscape:
+def has_conditional_moments(sgd: SGD) -> bool:
+    """Whether the last batch can be averaged over: not of a Gaussian population with a differentiable model."""
+    problem = sgd.problem
+    return not (isinstance(problem, DifferentiableModel) and isinstance(problem.data, GaussianPopulation))
+
+
+def landscape_of(sgd: SGD, data: Data | None = None) -> LossSurface:
     """The landscape of the process's loss, or of the same loss on other data.
 
     Raises:
         TypeError: ``data`` is no data source, or holds symbols.
-        ValueError: ``data`` with other shapes.
+        ValueError: ``data`` with other shapes; functions of a differentiable model that do not take or return what they
+            must.
     """
     data = check_process(sgd).check_data(data)
     if data.kind == "symbolic":
         raise TypeError(f"Monte Carlo needs numbers, got symbols in {data}; substitute values for them")
+    if isinstance(sgd.problem, DifferentiableModel):
+        return ModelLandscape.of(sgd, data)
     return Landscape.of(data, Chain.of(sgd), float(sgd.problem.weight_decay))
 
 
 def batch_noise(sgd: SGD, apply: GradientMap) -> Callable[[Record, int], Array]:
     """The variance that the last batch adds to A g, given the last weights: shape (N,)."""
+    if isinstance(sgd.problem, DifferentiableModel):
+        moments = batch_moments(sgd, apply)
+        return lambda record, b: moments(record, b)[1]
     noise = gradient_noise(sgd.problem.data, apply)
     return lambda record, b: float(sgd.design.variance_factor(b)) * noise(record.weights)
+
+
+def batch_moments(sgd: SGD, apply: GradientMap) -> Callable[[Record, int], tuple[Array, Array]]:
+    """The mean of A g over the last batch, shape (N, m), and the variance of it, shape (N,), given the last weights."""
+    landscape, design = landscape_of(sgd), sgd.design
+    if isinstance(landscape, ModelLandscape):
+
+        def in_one_pass(record: Record, b: int) -> tuple[Array, Array]:
+            means, noise = landscape.moments(record.weights, apply)
+            return means, float(design.variance_factor(b)) * noise
+
+        return in_one_pass
+    noise = batch_noise(sgd, apply)
+    return lambda record, b: (apply(landscape.gradient(record.weights)), noise(record, b))

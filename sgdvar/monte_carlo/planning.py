@@ -6,11 +6,13 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from sgdvar.errors import BudgetExceededError
 from sgdvar.monte_carlo.devices import side_by_side, workers
 from sgdvar.monte_carlo.execution import Measure
-from sgdvar.monte_carlo.statistics import Summary, relative_variance
+from sgdvar.monte_carlo.pilots import no_reference, relative_variance
+from sgdvar.monte_carlo.statistics import Summary
 from sgdvar.monte_carlo.trajectories import Block, Record, Trajectories
 
 __all__ = ["Plan"]
@@ -28,14 +30,20 @@ class Plan:
     Attributes:
         trajectories: What is simulated.
         batch_sizes: Distinct batch sizes.
-        measures: What becomes of the replicates; the first must reach the relative error.
+        measure: What becomes of the replicates.
         time_budget: Seconds.
+        deciding: How many of the summaries must reach the relative error: the first ones.
+        is_signed: Whether what they estimate may have either sign, so that it may be 0 without being certain.
+        nested: Batch sizes that are simulated together with each of ``batch_sizes``.
     """
 
     trajectories: Trajectories
     batch_sizes: Sequence[int]
-    measures: Sequence[Measure]
+    measure: Measure
     time_budget: float
+    deciding: int = 1
+    is_signed: bool = False
+    nested: Sequence[int] = ()
 
     def for_replicates(self, replicates: int) -> dict[int, int]:
         """So many at each batch size.
@@ -55,17 +63,17 @@ class Plan:
             BudgetExceededError: More time is forecast than the budget.
         """
         seconds, design = self._seconds(), self.trajectories.sgd.design
-        random = [b for b in self.batch_sizes if design.variance_factor(b) != 0]
+        random = [b for b in self.batch_sizes if design.variance_factor(min((b, *self.nested))) != 0]
         self._check_budget(dict.fromkeys(random, _PILOT), seconds, "raise relative_error=")
         demand = dict.fromkeys(self.batch_sizes, 2)  # all that b = n needs, where every replicate is the same
-        for b, cells in self._pilot(random).items():
-            bounds = [variance + _MARGIN * error for variance, error in map(relative_variance, cells)]
+        for b, pilots in self._pilot(random).items():
+            bounds = []
+            for groups in pilots:
+                variance, error = relative_variance(groups, is_signed=self.is_signed)
+                if not math.isfinite(variance):
+                    raise ValueError(no_reference(reduce(Summary.merge, groups), b))
+                bounds.append(variance + _MARGIN * error)
             needed = max(bounds) / relative_error**2 + math.sqrt(2) / relative_error  # of second order
-            if not math.isfinite(needed):
-                raise ValueError(
-                    f"relative_error must have a value other than 0 to refer to, got estimates of 0 at batch size {b}; "
-                    "give replicates= instead"
-                )
             demand[b] = max(_LEAST, math.ceil(needed))
         self._check_budget(demand, seconds, "raise relative_error=")
         return demand
@@ -73,30 +81,32 @@ class Plan:
     def _seconds(self) -> dict[int, float]:
         """A forecast for one block at each batch size."""
         record, began = self.trajectories.at_start(), time.perf_counter()
-        for measure in self.measures:
-            measure(record, self.batch_sizes[0])
+        self.measure(record, self.batch_sizes[0])
         measuring = (time.perf_counter() - began) * len(self.trajectories.steps)
         return {b: self.trajectories.seconds_per_block(b) + measuring for b in self.batch_sizes}
 
     def _pilot(self, batch_sizes: Sequence[int]) -> dict[int, list[list[Summary]]]:
-        """The summaries of groups of replicates by the first measure: for each batch size, one list per step."""
+        """Summaries of groups of replicates: for each batch size, one list per step and deciding summary."""
         trajectories = self.trajectories
         blocks = [block for b in batch_sizes for block in trajectories.blocks(b, _PILOT, is_pilot=True)]
         chunks = trajectories.chunks(blocks)
-        groups: dict[int, list[list[Summary]]] = {b: [[] for _ in trajectories.steps] for b in batch_sizes}
+        groups: dict[int, list[list[Summary]]] = {}
         for chunk, results in zip(chunks, side_by_side(self._grouped, chunks), strict=True):
-            for block, cells in zip(chunk, results, strict=True):
-                for known, new in zip(groups[block.batch_size], cells, strict=True):
-                    known.extend(new)
+            for block, lists in zip(chunk, results, strict=True):
+                known = groups.setdefault(block.batch_size, [[] for _ in lists])
+                for own, new in zip(known, lists, strict=True):
+                    own.extend(new)
         return groups
 
     def _grouped(self, chunk: Sequence[Block]) -> list[list[list[Summary]]]:
-        def of_groups(record: Record, block: Block) -> list[Summary]:
-            parts = (slice(i, i + _GROUP) for i in range(0, block.count, _GROUP))
-            return [self.measures[0](Record(record.weights[p], record.gradients[p]), block.batch_size) for p in parts]
-
         records = zip(chunk, self.trajectories.simulate(chunk), strict=True)
-        return [[of_groups(record, block) for record in own] for block, own in records]
+        return [[own for record in kept for own in self._of_groups(record, block)] for block, kept in records]
+
+    def _of_groups(self, record: Record, block: Block) -> list[list[Summary]]:
+        """For each deciding summary those of groups of replicates."""
+        parts = [slice(i, i + _GROUP) for i in range(0, block.count, _GROUP)]
+        rows = [self.measure(Record(record.weights[p], record.gradients[p]), block.batch_size) for p in parts]
+        return [list(column) for column in list(zip(*rows, strict=True))[: self.deciding]]
 
     def _check_budget(self, demand: Mapping[int, int], seconds: Mapping[int, float], remedy: str) -> None:
         block_size = self.trajectories.block_size

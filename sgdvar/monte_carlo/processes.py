@@ -16,7 +16,7 @@ from jax.experimental import multihost_utils
 
 from sgdvar.monte_carlo.devices import settings
 
-__all__ = ["decided_by_first", "gathered", "process_count", "process_index"]
+__all__ = ["check_same", "decided_by_first", "gathered", "process_count", "process_index", "together"]
 
 _Result = TypeVar("_Result")
 
@@ -35,7 +35,7 @@ def gathered(work: Callable[[], bytes]) -> list[bytes]:
     """What ``work`` returns in each process, in the order of the processes and the same in all.
 
     Raises:
-        RuntimeError: ``work`` raised an error in another process.
+        RuntimeError: ``work`` raised an error in another process, or another process has ended.
     """
     if process_count() == 1:
         return [work()]
@@ -45,6 +45,34 @@ def gathered(work: Callable[[], bytes]) -> list[bytes]:
         raise failure
     _check([part[:1] == b"!" for part in parts], [part[1:] for part in parts])
     return [part[1:] for part in parts]
+
+
+def together(work: Callable[[], object]) -> None:
+    """Calls ``work`` in each process.
+
+    Raises:
+        RuntimeError: ``work`` raised an error in another process, or another process has ended.
+    """
+
+    def done() -> bytes:
+        work()
+        return b""
+
+    gathered(done)
+
+
+def check_same(request: str) -> None:
+    """Makes sure that all processes ask for the same.
+
+    Raises:
+        RuntimeError: They do not.
+    """
+    first, *others = (part.decode() for part in gathered(lambda: request.encode()))
+    for index, other in enumerate(others, 1):
+        if other != first:
+            raise RuntimeError(
+                f"all processes must ask for the same, got {other} in process {index} and {first} in process 0"
+            )
 
 
 def decided_by_first(decide: Callable[[], Any]) -> Any:
@@ -73,8 +101,11 @@ def _check(failed: list[bool], texts: list[bytes]) -> None:
 
 def _exchanged(own: bytes) -> list[bytes]:
     """The bytes of every process."""
-    with settings():
-        sizes = np.asarray(multihost_utils.process_allgather(np.int64(len(own)))).ravel()
-        padded = np.frombuffer(own.ljust(int(sizes.max()), b"\0"), dtype=np.uint8)
-        rows = np.asarray(multihost_utils.process_allgather(padded)).reshape(len(sizes), -1)
+    try:
+        with settings():
+            sizes = np.asarray(multihost_utils.process_allgather(np.int64(len(own)))).ravel()
+            padded = np.frombuffer(own.ljust(int(sizes.max()), b"\0"), dtype=np.uint8)
+            rows = np.asarray(multihost_utils.process_allgather(padded)).reshape(len(sizes), -1)
+    except Exception as error:  # which one depends on how the processes are connected
+        raise RuntimeError(f"all processes must stay until all are done, got: {error}") from error
     return [row[:size].tobytes() for row, size in zip(rows, sizes, strict=True)]

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -17,11 +18,13 @@ from sgdvar import __version__
 from sgdvar.monte_carlo.checkpoints import Checkpoint
 from sgdvar.monte_carlo.dynamics import Dynamics, dynamics_of
 from sgdvar.monte_carlo.execution import Execution, Measure
+from sgdvar.monte_carlo.models import ExampleLoss, float_parts
 from sgdvar.monte_carlo.planning import Plan
 from sgdvar.monte_carlo.processes import decided_by_first, process_count, process_index
 from sgdvar.monte_carlo.progress import Progress, reporter
 from sgdvar.monte_carlo.totals import Cells
 from sgdvar.monte_carlo.trajectories import Precision, Trajectories
+from sgdvar.problems import DifferentiableModel
 from sgdvar.process import SGD, check_process
 from sgdvar.scalars import check_count, check_sequence
 
@@ -118,12 +121,23 @@ class Run:
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
-    def summaries(self, measures: Sequence[Measure], about: str) -> dict[int, Cells]:
-        """The summaries of every measure: for each batch size, one list per step, in the order of ``measures``.
+    @cached_property
+    def trajectories(self) -> Trajectories:
+        """What is simulated."""
+        dynamics = dynamics_of(self.sgd) if self.dynamics is None else self.dynamics
+        return Trajectories(self.sgd, dynamics, tuple(self.steps), self.seed, self.precision, self.chunk_size)
+
+    def summaries(
+        self, measure: Measure, about: str, *, deciding: int = 1, is_signed: bool = False, nested: Sequence[int] = ()
+    ) -> dict[int, Cells]:
+        """What becomes of the replicates: for each batch size, one list of summaries per step.
 
         Args:
-            measures: The first decides on the replicates that ``relative_error`` needs.
-            about: Names the measures in a checkpoint, and all that they depend on beside the process.
+            measure: Makes the summaries of a set of replicates.
+            about: Names the measure in a checkpoint, and all that it depends on beside the process.
+            deciding: How many of the summaries, from the first, must reach ``relative_error``.
+            is_signed: Whether what these estimate may have either sign.
+            nested: Batch sizes that ``dynamics`` simulates together with those of the run.
 
         Raises:
             BudgetExceededError: More time is forecast than the budget, or a chunk needs more memory than there is.
@@ -132,16 +146,15 @@ class Run:
             ImportError: A progress bar is asked for and rich is not installed.
             RuntimeError: Another process of a distributed run failed.
         """
-        dynamics = dynamics_of(self.sgd) if self.dynamics is None else self.dynamics
-        trajectories = Trajectories(self.sgd, dynamics, tuple(self.steps), self.seed, self.precision, self.chunk_size)
+        trajectories, batch_sizes = self.trajectories, tuple(dict.fromkeys(self.batch_sizes))
         checkpoint = self._checkpoint(about)
         if checkpoint is not None:
             checkpoint.load()  # refuses before anything is simulated
         with reporter(self.progress) as report:
-            plan = Plan(trajectories, tuple(dict.fromkeys(self.batch_sizes)), measures, self.time_budget)
+            plan = Plan(trajectories, batch_sizes, measure, self.time_budget, deciding, is_signed, nested)
             demand = decided_by_first(lambda: {str(b): count for b, count in self._demand(plan).items()})
             counts = {int(b): count for b, count in demand.items()}
-            return Execution(trajectories, counts, measures, report, checkpoint).cells()
+            return Execution(trajectories, counts, measure, report, checkpoint).cells()
 
     def _demand(self, plan: Plan) -> dict[int, int]:
         if self.replicates is not None:
@@ -160,6 +173,7 @@ class Run:
             "JAX": f"{jax.__version__} on {jax.default_backend()}",
             "process": repr(self.sgd),
             "numbers": digest(self.sgd.numbers()),
+            "functions": self._functions,
             "steps": list(self.steps),
             "batch sizes": sorted(set(self.batch_sizes)),
             "seed": self.seed,
@@ -168,6 +182,14 @@ class Run:
             "quantity": about,
         }
         return Checkpoint(path, "; ".join(f"{name} {value}" for name, value in facts.items()))
+
+    @property
+    def _functions(self) -> str:
+        """A digest of what a differentiable model computes."""
+        problem = self.sgd.problem
+        if not isinstance(problem, DifferentiableModel):
+            return "none"
+        return ExampleLoss.of(self.sgd).digest(float_parts(self.sgd), problem.data)
 
 
 def digest(arrays: Sequence[Any]) -> str:

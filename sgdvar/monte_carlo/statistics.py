@@ -1,4 +1,4 @@
-r"""Streaming moments of replicates, standard errors, and the replicates that two error rates need; NumPy only.
+r"""Streaming moments of replicates, standard errors, and when these mean nothing; NumPy only.
 
 Every estimate here is a smooth function of means over independent replicates, so its standard error is that of the mean
 of its influence function q, one value (or array) per replicate:
@@ -16,35 +16,62 @@ covariance matrix of h      :math:`\frac{1}{N-1}\sum_i (h_i - \bar h)           
 To the variance of a sample variance this adds the term that is left where q does not vary, as for two opposite
 gradients: :math:`2 \operatorname{tr}(C^2) / (N (N-1))` with C the covariance of h, bounded by the squared variance.
 
-Values are unbiased. Blocks of replicates are merged by the pairwise update of Chan, Golub and LeVeque, which does not
-cancel; q is centred at the mean of its own block, which changes standard errors by a relative 1/(block size).
+Values are unbiased. Sums are in float64, whatever the replicates are. Blocks of replicates are merged by the pairwise
+update of Chan, Golub and LeVeque, which does not cancel; q is centred at the mean of its own block, which changes
+standard errors by a relative 1/(block size).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
 
-from sgdvar.scalars import Array, check_count
+from sgdvar.monte_carlo.intervals import BoundedInterval, empirical_bernstein
+from sgdvar.scalars import Array
 
 __all__ = [
+    "Functional",
     "Summary",
-    "check_rate",
-    "detectable_deviation",
-    "normal_deviation",
-    "normal_quantile",
-    "relative_variance",
-    "replicates_to_detect",
+    "bounded_interval",
+    "summarise",
     "summarise_covariance",
     "summarise_mean",
+    "summarise_pairs",
     "summarise_variance",
-    "upper_quantile",
 ]
+
+_NONE = np.zeros(0)
+
+
+class Functional(NamedTuple):
+    """What replicates contribute to an estimate: the mean of ``offsets`` plus a weighed variance of ``vectors``.
+
+    Attributes:
+        offsets: s, shape ``(N, *shape)`` for an estimate of this shape; of shape (N,) where there is a variance.
+        vectors: h, shape (N, m); m is 0 where the estimate has no variance in it.
+        weights: What the variance of each entry of h counts for, shape (m,).
+    """
+
+    offsets: Array
+    vectors: Array
+    weights: Array
+
+    @classmethod
+    def of(cls, offsets: Array | None = None, vectors: Array | None = None) -> Functional:
+        """The mean of ``offsets``, by default 0, plus the variance of ``vectors``, by default none."""
+        if vectors is None:
+            assert offsets is not None
+            return cls(offsets, np.zeros((len(offsets), 0)), _NONE)
+        return cls(np.zeros(len(vectors)) if offsets is None else offsets, vectors, np.ones(vectors.shape[1]))
+
+    @property
+    def influence(self) -> Array:
+        """The influence q of each replicate, in the shape of ``offsets``."""
+        if not self.weights.size:
+            return self.offsets
+        return np.asarray(self.offsets + (self.vectors - self.vectors.mean(axis=0)) ** 2 @ self.weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +81,10 @@ class Summary:
     Attributes:
         count: The number of replicates N.
         mean: The mean of s, in the shape of the estimate.
-        centre: The mean of h, flat; of size 0 where there is no h.
-        spread: The sum of squares (or of outer products) of h about its mean, in the shape of the estimate.
+        centre: The mean of h, shape (m,); of size 0 where there is no h.
+        spread: The sum of squares of h about its mean, entry by entry, shape (m,); for a covariance matrix that of the
+            outer products, shape (m, m).
+        weights: What the variance of each entry of h counts for, shape (m,); of size 0 for a covariance matrix.
         influence: The mean of q.
         influence_spread: The sum of squares of q about its mean, entry by entry.
         influence_cubes: The sum of cubes of q about its mean, entry by entry.
@@ -66,6 +95,7 @@ class Summary:
     mean: Array
     centre: Array
     spread: Array
+    weights: Array
     influence: Array
     influence_spread: Array
     influence_cubes: Array
@@ -73,6 +103,8 @@ class Summary:
 
     def merge(self, other: Summary) -> Summary:
         """The summary of both sets together."""
+        if not (self.count and other.count):
+            return self if self.count else other
         count = self.count + other.count
         share, pairs = other.count / count, self.count * other.count / count
         shift, step = other.centre - self.centre, other.influence - self.influence
@@ -82,6 +114,7 @@ class Summary:
             mean=self.mean + share * (other.mean - self.mean),
             centre=self.centre + share * shift,
             spread=self.spread + other.spread + pairs * _square(shift, self.spread),
+            weights=self.weights,
             influence=self.influence + share * step,
             influence_spread=self.influence_spread + other.influence_spread + pairs * step**2,
             influence_cubes=self.influence_cubes
@@ -93,7 +126,10 @@ class Summary:
     @property
     def value(self) -> Array:
         """The unbiased estimate; needs two replicates where it contains a variance."""
-        return self.mean + self.spread / (self.count - 1) if self.centre.size else self.mean
+        if not self.centre.size:
+            return self.mean
+        variance = self.spread / (self.count - 1)
+        return np.asarray(self.mean + (self.weights @ variance if self.weights.size else variance))
 
     @property
     def standard_error(self) -> Array:
@@ -106,8 +142,8 @@ class Summary:
         if not self.centre.size:
             return np.zeros_like(self.mean)
         variance = self.spread / (self.count - 1)
-        if variance.ndim == 0:
-            return np.asarray(2 * variance**2 / self.count)
+        if self.weights.size:
+            return np.asarray(2 * (np.abs(self.weights) @ variance) ** 2 / self.count)
         diagonal = np.diag(variance)
         return np.asarray((np.multiply.outer(diagonal, diagonal) + variance**2) / self.count)
 
@@ -129,10 +165,8 @@ class Summary:
 
 
 def _square(vector: Array, like: Array) -> Array:
-    """The squared norm of a vector or, for a matrix, its outer product; 0 without entries."""
-    if vector.size == 0:
-        return np.zeros_like(like)
-    return np.asarray(vector @ vector if like.ndim == 0 else np.multiply.outer(vector, vector))
+    """The squares of the entries or, in the shape of a matrix, their products."""
+    return np.asarray(vector**2 if like.ndim < 2 else np.multiply.outer(vector, vector))
 
 
 def _mean(values: Array) -> Array:
@@ -146,11 +180,12 @@ def summarise_mean(values: Array) -> Summary:
     Args:
         values: s, one entry per replicate along the first axis.
     """
-    mean, zero = _mean(values), np.zeros(values.shape[1:])
+    values = np.asarray(values, dtype=np.float64)
+    mean = _mean(values)
     squares = (values.reshape(len(values), -1) ** 2).sum(axis=1)
     deviations = values - mean
     spread, cubes = (deviations**2).sum(axis=0), (deviations**3).sum(axis=0)
-    return Summary(len(values), mean, np.zeros(0), zero, mean, spread, cubes, float(squares.max()))
+    return Summary(len(values), mean, _NONE, _NONE, _NONE, mean, spread, cubes, float(squares.max()))
 
 
 def summarise_variance(vectors: Array, offsets: Array | None = None) -> Summary:
@@ -160,12 +195,47 @@ def summarise_variance(vectors: Array, offsets: Array | None = None) -> Summary:
         vectors: h, shape (N, m).
         offsets: s, shape (N,); None for 0.
     """
-    count = len(vectors)
-    offsets = np.zeros(count) if offsets is None else offsets
+    return summarise(Functional.of(offsets, vectors))
+
+
+def summarise(functional: Functional) -> Summary:
+    """The summary for the mean of s plus the weighed variance of h."""
+    offsets, vectors, weights = functional
+    if not weights.size:
+        return summarise_mean(offsets)
+    vectors, offsets = (np.asarray(array, dtype=np.float64) for array in (vectors, offsets))
     centre = _mean(vectors)
-    squares = ((vectors - centre) ** 2).sum(axis=1)
-    q = summarise_mean(offsets + squares)
-    return replace(q, mean=_mean(offsets), centre=centre, spread=np.asarray(squares.sum()))
+    squares = (vectors - centre) ** 2
+    q = summarise_mean(offsets + squares @ weights)
+    return replace(q, mean=_mean(offsets), centre=centre, spread=squares.sum(axis=0), weights=weights)
+
+
+def summarise_pairs(functional: Functional) -> Summary:
+    r"""The summary for the same as the mean over independent pairs of replicates (h, s) and (h', s').
+
+    .. math:: Z = \tfrac12 (s + s') + \tfrac12 \lVert h - h' \rVert^2
+
+    is unbiased and, where s is and no weight is negative, never negative, and the standard error is that of a plain
+    mean; it is larger than that of ``summarise``, but an interval that holds for every number of pairs needs no more
+    than a bound on Z.
+
+    Args:
+        functional: s and h of replicates: 2 k and 2 k + 1 are a pair, and the last of an odd number is dropped.
+
+    Returns:
+        The summary of the mean of Z; its ``count`` is the number of pairs, which may be 0.
+    """
+    offsets, vectors, weights = functional
+    last = len(offsets) - len(offsets) % 2
+    if last == 0:
+        zero = np.zeros(offsets.shape[1:])
+        return Summary(0, zero, _NONE, _NONE, _NONE, zero, zero, zero, 0.0)
+    vectors, offsets = (np.asarray(array, dtype=np.float64) for array in (vectors, offsets))
+    first, second = slice(0, last, 2), slice(1, last, 2)
+    means = (offsets[first] + offsets[second]) / 2
+    if not weights.size:
+        return summarise_mean(means)
+    return summarise_mean(means + (vectors[first] - vectors[second]) ** 2 @ weights / 2)
 
 
 def summarise_covariance(vectors: Array) -> Summary:
@@ -175,6 +245,7 @@ def summarise_covariance(vectors: Array) -> Summary:
         vectors: h, shape (N, m).
     """
     count, m = vectors.shape
+    vectors = np.asarray(vectors, dtype=np.float64)
     centre = _mean(vectors)
     deviations = vectors - centre
     spread, fourth, sixth = (power.T @ power for power in (deviations, deviations**2, deviations**3))
@@ -182,137 +253,24 @@ def summarise_covariance(vectors: Array) -> Summary:
     influence_spread = np.maximum(fourth - count * influence**2, 0)
     cubes = sixth - 3 * influence * influence_spread - count * influence**3
     largest = float(((deviations**2).sum(axis=1) ** 2).max())
-    return Summary(count, np.zeros((m, m)), centre, spread, influence, influence_spread, cubes, largest)
+    return Summary(count, np.zeros((m, m)), centre, spread, _NONE, influence, influence_spread, cubes, largest)
 
 
-def relative_variance(groups: Sequence[Summary]) -> tuple[float, float]:
-    r"""The variance of q relative to the squared value, :math:`\kappa = N\,(\text{standard error}/|\text{value}|)^2`.
-
-    Args:
-        groups: Summaries of at least two sets of replicates of equal size.
-
-    Returns:
-        :math:`\kappa` and the jackknife standard error of it over the groups; infinite where only the value is 0.
-    """
-    before, after = [groups[0]], [groups[-1]]
-    for left, right in zip(groups[1:], reversed(groups[:-1]), strict=True):
-        before.append(before[-1].merge(left))
-        after.append(right.merge(after[-1]))
-    without = [after[-2], *(a.merge(b) for a, b in zip(before[:-2], after[-3::-1], strict=True)), before[-2]]
-    left_out = np.array([_relative_variance(summary) for summary in without])
-    if not np.isfinite(left_out).all():
-        return math.inf, math.inf
-    count = len(groups)
-    error = math.sqrt((count - 1) / count * float(((left_out - left_out.mean()) ** 2).sum()))
-    return _relative_variance(reduce(Summary.merge, groups)), error
-
-
-def _relative_variance(summary: Summary) -> float:
-    size, error = float(np.sum(summary.value**2)), float(np.sum(summary.standard_error**2))
-    if size > 0:
-        return summary.count * error / size
-    return math.inf if error > 0 else 0.0
-
-
-def normal_quantile(level: float) -> float:
-    """The z with which value +- z standard errors covers at a level, by the normal approximation."""
-    return upper_quantile((1 - level) / 2)
-
-
-def upper_quantile(tail: float) -> float:
-    """The z that a standard normal variable exceeds with this probability; accurate for tiny ones."""
-    return float(-ndtri(tail))
-
-
-def normal_deviation(deviation: float, skewness: float, count: int) -> float:
-    r"""A deviation in standard errors T, corrected for the skewness of q so that it is closer to standard normal.
-
-    .. math:: \frac{(1 + a T/3)^3 - 1}{a} + \frac a6, \qquad a = \gamma / \sqrt N
-
-    Variances that are estimated too low come with standard errors that are too low, so T alone has a heavy lower tail.
+def bounded_interval(summary: Summary, upper_bound: float, level: float) -> BoundedInterval:
+    """A confidence interval that holds for every number of replicates, from what ``empirical_bernstein`` needs.
 
     Args:
-        deviation: T.
-        skewness: :math:`\gamma`, the skewness of q.
-        count: The number of replicates N.
-
-    Returns:
-        An increasing function of T.
-
-    References:
-        Hall, On the removal of skewness by transformation, J. R. Stat. Soc. B 54 (1992) 221-228.
-    """
-    a = skewness / math.sqrt(count)
-    x = a * deviation / 3
-    return deviation * (1 + x + x * x / 3) + a / 6
-
-
-def check_rate(value: float, name: str) -> float:
-    """An error rate or level as a float strictly between 0 and 1.
+        summary: Of a mean of numbers (``summarise_mean`` or ``summarise_pairs``), none of them negative.
+        upper_bound: What none of them exceeds; infinite where no bound is known.
+        level: The chance of covering.
 
     Raises:
-        ValueError: It is not.
+        ValueError: A summary of arrays or of a sample variance; otherwise as ``empirical_bernstein``.
     """
-    if not 0 < value < 1:
-        raise ValueError(f"{name} must satisfy 0 < {name} < 1, got {value}")
-    return float(value)
-
-
-def detectable_deviation(false_alarm_rate: float, miss_rate: float, comparisons: int = 1) -> float:
-    r"""The smallest deviation that a family of two-sided tests catches, in standard errors.
-
-    .. math:: z_{1 - \alpha/(2K)} + z_{1 - \beta}
-
-    Tests are Bonferroni corrected, so that :math:`\alpha` bounds the chance of any false alarm among all K; both rates
-    are nominal: they hold as far as the estimates are normal.
-
-    Args:
-        false_alarm_rate: :math:`\alpha`, for the whole family.
-        miss_rate: :math:`\beta`, the chance of missing one given deviation of that size.
-        comparisons: K.
-
-    Raises:
-        ValueError: A rate outside (0, 1), or no comparison.
-
-    Examples:
-        >>> round(detectable_deviation(0.05, 0.2), 3)
-        2.802
-    """
-    check_count(comparisons, "comparisons", least=1)
-    threshold = upper_quantile(check_rate(false_alarm_rate, "false_alarm_rate") / (2 * comparisons))
-    return threshold + upper_quantile(check_rate(miss_rate, "miss_rate"))
-
-
-def replicates_to_detect(
-    deviation: float,
-    relative_variance: float,
-    *,
-    false_alarm_rate: float,
-    miss_rate: float,
-    comparisons: int = 1,
-) -> int:
-    r"""The replicates N with which a wrong value is caught at both error rates (nominal).
-
-    .. math:: N = \kappa \left( \frac{z_{1-\alpha/(2K)} + z_{1-\beta}}{\delta} \right)^2
-
-    Args:
-        deviation: :math:`\delta`, the smallest deviation to catch, relative to the true value.
-        relative_variance: :math:`\kappa`, the variance of one replicate relative to the squared value.
-        false_alarm_rate: :math:`\alpha`, for the whole family.
-        miss_rate: :math:`\beta`.
-        comparisons: K.
-
-    Returns:
-        At least 2.
-
-    Raises:
-        ValueError: A deviation that is not positive, or a rate outside (0, 1).
-
-    Examples:
-        >>> replicates_to_detect(0.01, 2.0, false_alarm_rate=0.05, miss_rate=0.2)
-        156978
-    """
-    if not deviation > 0:
-        raise ValueError(f"deviation must be positive, got {deviation}")
-    needed = detectable_deviation(false_alarm_rate, miss_rate, comparisons) / deviation
-    return max(2, math.ceil(relative_variance * needed**2))
+    if summary.centre.size or summary.value.ndim:
+        raise ValueError(
+            "summary must be of a mean of numbers, got one of "
+            + ("a sample variance; use summarise_pairs" if summary.centre.size else f"shape {summary.value.shape}")
+        )
+    sample_variance = float(summary.influence_spread) / max(1, summary.count - 1)
+    return empirical_bernstein(float(summary.value), sample_variance, summary.count, upper_bound, level)

@@ -19,6 +19,7 @@ from sgdvar.errors import BudgetExceededError, NotExactError
 from sgdvar.exact import gradient_fourth_moment, gradient_variance
 from sgdvar.monte_carlo.chain import GradientMap, factors, products, pulled_back
 from sgdvar.monte_carlo.examples import Examples
+from sgdvar.problems import DifferentiableModel
 from sgdvar.process import SGD
 from sgdvar.scalars import Array
 
@@ -48,7 +49,7 @@ def squares_variances(
         variance = gradient_variance(sgd, step, matrix=matrix, layer=layer)
         return result | {b: float(fourth(b) - variance(b) ** 2) for b in random}
     except (BudgetExceededError, NotExactError, OverflowError):  # out of reach, or beyond the floats
-        if isinstance(sgd.problem.data, GaussianPopulation):
+        if isinstance(sgd.problem.data, GaussianPopulation) or isinstance(sgd.problem, DifferentiableModel):
             return result
         apply = GradientMap.of(sgd, matrix, layer)
         return result | {b: reweighted_squares_variance(sgd, step, b, apply, seed) for b in random}

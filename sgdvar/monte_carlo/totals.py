@@ -11,10 +11,10 @@ import numpy as np
 
 from sgdvar.monte_carlo.statistics import Summary
 
-__all__ = ["Cells", "Totals", "joined"]
+__all__ = ["Cells", "Part", "Totals", "joined"]
 
 Cells: TypeAlias = list[list[Summary]]
-"""One list per step, with one summary per measure."""
+"""One list per step, with as many summaries each."""
 
 
 def joined(known: Cells | None, new: Cells) -> Cells:
@@ -24,30 +24,50 @@ def joined(known: Cells | None, new: Cells) -> Cells:
     return [[a.merge(b) for a, b in zip(left, right, strict=True)] for left, right in zip(known, new, strict=True)]
 
 
-@dataclass
-class Totals:
-    """Summaries by batch size.
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What is known of one batch size.
 
     Attributes:
-        blocks: How many whole blocks are in the summaries of a batch size: the first ones of this process.
+        blocks: How many whole blocks are in the summaries: the first ones of this process.
         cells: The summaries.
     """
 
-    blocks: dict[int, int] = field(default_factory=dict)
-    cells: dict[int, Cells] = field(default_factory=dict)
+    blocks: int
+    cells: Cells
+
+
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """What is known, by batch size.
+
+    Attributes:
+        parts: For each batch size of which anything is known.
+    """
+
+    parts: dict[int, Part] = field(default_factory=dict)
 
     def add(self, batch_size: int, cells: Cells) -> None:
-        """Joins the summaries of the next whole block."""
-        self.blocks[batch_size] = self.blocks.get(batch_size, 0) + 1
-        self.cells[batch_size] = joined(self.cells.get(batch_size), cells)
+        """Joins the summaries of the next whole block; an interrupt comes before or after, never in between."""
+        known = self.parts.get(batch_size)
+        blocks, before = (0, None) if known is None else (known.blocks, known.cells)
+        self.parts[batch_size] = Part(blocks + 1, joined(before, cells))
+
+    def blocks(self, batch_size: int) -> int:
+        """How many whole blocks of a batch size are known."""
+        return self.parts[batch_size].blocks if batch_size in self.parts else 0
+
+    def all_blocks(self) -> int:
+        """How many whole blocks are known."""
+        return sum(part.blocks for part in self.parts.values())
 
     def to_bytes(self) -> bytes:
         """A NumPy archive without pickled objects, from which ``from_bytes`` restores every bit."""
-        shape = {str(b): [self.blocks[b], len(cells), len(cells[0])] for b, cells in self.cells.items()}
+        shape = {str(b): [part.blocks, len(part.cells), len(part.cells[0])] for b, part in self.parts.items()}
         arrays = {
             f"{b}/{i}/{j}/{item.name}": np.asarray(getattr(summary, item.name))
-            for b, cells in self.cells.items()
-            for i, row in enumerate(cells)
+            for b, part in self.parts.items()
+            for i, row in enumerate(part.cells)
             for j, summary in enumerate(row)
             for item in fields(Summary)
         }
@@ -61,10 +81,8 @@ class Totals:
         totals = cls()
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             for name, (blocks, steps, measures) in json.loads(archive["shape"].tobytes()).items():
-                totals.blocks[int(name)] = blocks
-                totals.cells[int(name)] = [
-                    [_summary(archive, f"{name}/{i}/{j}/") for j in range(measures)] for i in range(steps)
-                ]
+                cells = [[_summary(archive, f"{name}/{i}/{j}/") for j in range(measures)] for i in range(steps)]
+                totals.parts[int(name)] = Part(blocks, cells)
         return totals
 
 

@@ -25,6 +25,8 @@ from sgdvar.errors import BudgetExceededError, NonFiniteError
 from sgdvar.exact import stable_step_size
 from sgdvar.monte_carlo.devices import REPLICATES, available_bytes, local_mesh, settings, spec, workers
 from sgdvar.monte_carlo.dynamics import GRADIENT_LIMIT, Dynamics
+from sgdvar.monte_carlo.samplers.threefry import implementation
+from sgdvar.problems import LinearRegression
 from sgdvar.process import SGD
 from sgdvar.scalars import Array
 
@@ -38,7 +40,7 @@ _BLOCK_NUMBERS = 2**21  # weights in a block, roughly
 _ACCELERATOR_CHUNK = 2**17  # replicates that keep an accelerator busy
 _MEMORY_SHARE = 4  # a chunk of default size takes at most the available memory over this
 _COPIES = 4  # of the records of a chunk are in memory at a time
-_PROBE = 64  # examples in a batch are enough to time a larger one
+_PROBE = 512  # draws are enough to time a larger batch
 _NEVER = 2**31 - 1  # the step at which a replicate that stays finite fails
 _MAIN, _PILOT = 0, 1  # keys of the two never meet
 
@@ -176,6 +178,15 @@ class Trajectories:
             result.append([Record(w.astype(np.float64), g.astype(np.float64)) for w, g in kept])
         return result
 
+    def pilot(self, batch_size: int, replicates: int) -> Record:
+        """Replicates that are independent of all others, at the first recorded step."""
+        records = [
+            own[0]
+            for chunk in self.chunks(self.blocks(batch_size, replicates, is_pilot=True))
+            for own in self.simulate(chunk)
+        ]
+        return Record(*(np.concatenate(arrays) for arrays in zip(*records, strict=True)))
+
     def at_start(self) -> Record:
         """A record of one block before anything is drawn."""
         start = np.concatenate([np.ravel(np.asarray(part, dtype=np.float64)) for part in self.dynamics.start()])
@@ -184,15 +195,14 @@ class Trajectories:
 
     def seconds_per_block(self, batch_size: int) -> float:
         """A forecast for the simulation from the first step of a block, without compilation."""
-        dynamics = self.dynamics.for_batch_size(batch_size)
-        draws = dynamics.draws(batch_size)
+        draws = self.dynamics.draws(batch_size)
         probe = batch_size if draws <= _PROBE else _PROBE
         chunk = [Block(probe, index, self.block_size, is_pilot=True) for index in range(self.chunk_blocks)]
-        self._run(chunk, 0, batch_size)
+        self._run(chunk, 0)
         start = time.perf_counter()
-        self._run(chunk, 1, batch_size)
+        self._run(chunk, 1)
         seconds = (time.perf_counter() - start) / len(chunk)
-        return seconds * (self.steps[-1] + 1) * draws / dynamics.draws(probe)
+        return seconds * (self.steps[-1] + 1) * draws / self.dynamics.draws(probe)
 
     @cached_property
     def _placed(self) -> Dynamics:
@@ -204,7 +214,7 @@ class Trajectories:
 
     @cached_property
     def _schedule(self) -> tuple[Array, Array]:
-        """Step sizes, and the record each step writes (or the one after the last, which is thrown away)."""
+        """Step sizes, and the record each step writes; their number for a step that writes none."""
         last = self.steps[-1]
         length = 2 ** max(4, last.bit_length())  # few lengths, few compilations
         step_sizes, slots = np.zeros(length, dtype=self.precision), np.full(length, len(self.steps), dtype=np.int32)
@@ -212,27 +222,22 @@ class Trajectories:
         slots[list(self.steps)] = np.arange(len(self.steps))
         return step_sizes, slots
 
-    def _run(self, chunk: Sequence[Block], count: int, regime: int | None = None) -> tuple[Array, Array, Array]:
-        """The first ``count`` steps of the blocks: arrays of the records, with replicates on the second axis.
-
-        Args:
-            chunk: Blocks of one batch size, one after the other.
-            count: How many steps.
-            regime: The batch size whose dynamics are used, if it is another.
-        """
+    def _run(self, chunk: Sequence[Block], count: int) -> tuple[Array, Array, Array]:
+        """The first ``count`` steps of blocks of one batch size: records, with replicates on the second axis."""
         first = chunk[0]
         batch_size = first.batch_size
         step_sizes, slots = self._schedule
         devices = jax.local_device_count()
         tiles = np.full(-(-self.chunk_blocks * self._tiles // devices) * devices, -1, dtype=np.int32)
-        wanted = sum(-(-block.count // self._tile_size) for block in chunk)
-        tiles[:wanted] = first.index * self._tiles + np.arange(wanted)
+        for place, block in enumerate(chunk):
+            wanted = np.arange(-(-block.count // self._tile_size))
+            tiles[place * self._tiles + wanted] = block.index * self._tiles + wanted
         with settings():
             result = _simulate(
                 np.int64(self.seed),
                 np.int32(_PILOT if first.is_pilot else _MAIN),
                 tiles,
-                self._placed.for_batch_size(regime or batch_size),
+                self._placed.for_batch_size(batch_size),
                 step_sizes,
                 slots,
                 np.int32(count),
@@ -249,11 +254,11 @@ class Trajectories:
     def _non_finite(self, replicate: int, step: int, batch_size: int) -> NonFiniteError:
         where = f"got more at step {step} in replicate {replicate} at batch size {batch_size}"
         stable = None
-        if self.sgd.is_network:
+        if not isinstance(self.sgd.problem, LinearRegression):
             message = (
                 f"simulated weights must stay below {self.dynamics.weight_limit:.3g} and gradients below "
-                f"{GRADIENT_LIMIT:g}, {where}; lower step_size; a network has no range of step sizes that are "
-                "mean-square stable from every start"
+                f"{GRADIENT_LIMIT:g}, {where}; lower step_size; only linear regression has a range of step "
+                "sizes that are mean-square stable from every start"
             )
         else:
             stable = stable_step_size(self.sgd, batch_size)
@@ -293,7 +298,7 @@ def _simulate(
         States and batch gradients at the recorded steps, each of shape (records, R, D), and for each replicate the
         first step at which it left the range of numbers (or the largest integer), shape (R,).
     """
-    key = jax.random.key(seed, impl="threefry2x32")
+    key = jax.random.key(seed, impl=implementation())
     for value in (purpose, batch_size):
         key = jax.random.fold_in(key, value)
     tile = partial(_simulate_tile, tile_size=tile_size, records=records)
@@ -337,23 +342,37 @@ def _simulate_tile(
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     key = jax.random.fold_in(key, tile)
     start = [jnp.broadcast_to(part, (tile_size, *part.shape)) for part in map(jnp.asarray, dynamics.start())]
-    kept = jnp.zeros((records + 1, *_flat(start).shape), start[0].dtype)
-    gradient_limit = min(GRADIENT_LIMIT, float(jnp.finfo(kept.dtype).max))
+    nothing = jnp.zeros((records, *_flat(start).shape), start[0].dtype)
+    gradient_limit = min(GRADIENT_LIMIT, float(np.finfo(nothing.dtype).max))
+    never = jnp.full(tile_size, _NEVER, jnp.int32)
 
     def advance(t: Any, carry: Any) -> Any:
-        state, kept_weights, kept_gradients, failed = carry
+        state, weights, gradients, failed = carry
         gradient = dynamics.gradients(jax.random.fold_in(key, t), state, batch_size)
-        flat_state, flat_gradient = _flat(state), _flat(gradient)
-        kept_weights = lax.dynamic_update_index_in_dim(kept_weights, flat_state, slots[t], 0)
-        kept_gradients = lax.dynamic_update_index_in_dim(kept_gradients, flat_gradient, slots[t], 0)
-        is_number = (jnp.abs(flat_state) < weight_limit) & (jnp.abs(flat_gradient) < gradient_limit)
-        failed = jnp.where(jnp.all(is_number, axis=1), failed, jnp.minimum(failed, t))
-        state = [part - step_sizes[t] * step for part, step in zip(state, gradient, strict=True)]
-        return state, kept_weights, kept_gradients, failed
 
-    never = jnp.full(tile_size, _NEVER, jnp.int32)
-    _, kept_weights, kept_gradients, failed = lax.fori_loop(0, count, advance, (start, kept, kept, never))
-    return kept_weights[:-1], kept_gradients[:-1], failed
+        def recorded() -> Any:
+            return (
+                lax.dynamic_update_index_in_dim(weights, _flat(state), slots[t], 0),
+                lax.dynamic_update_index_in_dim(gradients, _flat(gradient), slots[t], 0),
+                _largest(gradient) < gradient_limit,
+            )
+
+        is_recorded = slots[t] < records
+        weights, gradients, is_number = lax.cond(
+            is_recorded, recorded, lambda: (weights, gradients, jnp.ones(tile_size, bool))
+        )
+        is_number &= _largest(state) < weight_limit
+        failed = jnp.where(is_number, failed, jnp.minimum(failed, t))
+        state = [part - step_sizes[t] * step for part, step in zip(state, gradient, strict=True)]
+        return state, weights, gradients, failed
+
+    _, weights, gradients, failed = lax.fori_loop(0, count, advance, (start, nothing, nothing, never))
+    return weights, gradients, failed
+
+
+def _largest(state: list[jax.Array]) -> jax.Array:
+    """The largest absolute value of an entry for each replicate; not a number where an entry is none."""
+    return jnp.max(jnp.abs(_flat(state)), axis=1)
 
 
 def _flat(state: list[jax.Array]) -> jax.Array:

@@ -61,7 +61,7 @@ def test_an_option_that_cannot_be(sgdvar, rooms, options, message):
         ("size,price\nnan,2\n", "line 2, column size must be a finite decimal or fraction, got 'nan'"),
     ],
 )
-@pytest.mark.parametrize("command", ["verify", "derive"])
+@pytest.mark.parametrize("command", ["verify", "derive", "estimate"])
 def test_a_bad_csv_file(sgdvar, rooms, command, content, message):
     rooms.write_text(content)
     assert message in refused(sgdvar(command, "--data", rooms, "--target", "price"))
@@ -112,6 +112,38 @@ def test_a_step_size_at_which_the_simulation_overflows(sgdvar, rooms, step_size)
         "verify", "--data", rooms, "--target", "price", "--step-size", step_size, "--steps", "3", "--replicates", "16"
     ))  # fmt: skip
     assert "mean-square stable" in message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--quantity", "variance"], "argument --quantity: invalid choice: 'variance'"),
+        (["--format", "xml"], "argument --format: invalid choice: 'xml'"),
+        (["--level", "1"], "argument --level: a level must be above 0 and below 1, got 1"),
+        (["--level", "nan"], "argument --level: a level must be a finite decimal or fraction, got 'nan'"),
+        (["--relative-error=-0.1"], "argument --relative-error: a relative error must be above 0, got -0.1"),
+        (["--replicates", "1"], "argument --replicates: the number of replicates must be at least 2, got 1"),
+        (["--replicates", "9", "--relative-error", "1"], "not allowed with argument --replicates"),
+        (["--seed", str(2**63)], f"seed must be below 2**63, got {2**63}"),
+        (["--time-budget", "0"], "argument --time-budget: a time budget must be above 0, got 0"),
+        (["--steps", "-1"], "argument --steps: a step must be at least 0, got -1"),
+        (["--batch-sizes", "1,9"], "batch_size must satisfy 1 <= b <= n without replacement, got 9 with n = 6"),
+        (["--step-size", "0.1,0.2"], "step_size must give alpha_0, ..., alpha_(t-1) for step t, got 2 step sizes"),
+        (["--model", "gaussian"], "--model must come with --problem deep-linear, got linear-regression"),
+        (["--model", "both", *NETWORK], "argument --model: invalid choice: 'both'"),
+        (["--relative-error", "1e-9", "--time-budget", "9"], "must take no longer than --time-budget = 9 seconds"),
+        (["--step-size", "1e30"], "mean-square stable"),
+        (["--precision", "float16"], "argument --precision: invalid choice: 'float16'"),
+        (["--chunk-size", "0"], "argument --chunk-size: a chunk size must be at least 1, got 0"),
+        (["--chunk-size", "1" + 15 * "0"], ": --chunk-size = 1,000,000,000,000,000 must fit into memory, got "),
+        (["--checkpoint", "nowhere/run"], ": --checkpoint must lie in a folder that exists, got nowhere/run"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_an_option_of_an_estimate_that_cannot_be(sgdvar, rooms, options, message):
+    line = refused(sgdvar("estimate", "--data", rooms, "--target", "price", *options))
+    assert line.startswith("sgdvar estimate: ")
+    assert message in line
 
 
 def test_without_scikit_learn_the_bare_command_names_the_extra(sgdvar, monkeypatch):

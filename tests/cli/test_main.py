@@ -12,13 +12,14 @@ import pytest
 import sgdvar as sv
 
 COMMAND = [sys.executable, "-m", "sgdvar"]
+COMMANDS = ("verify", "derive", "estimate")
 
 
 def test_version(sgdvar):
     assert sgdvar("--version") == (0, f"sgdvar {sv.__version__}\n", "")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["verify", "--help"], ["derive", "--help"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["--help"], *([command, "--help"] for command in COMMANDS)], ids=" ".join)
 def test_help_is_enough_and_fits_80_columns(sgdvar, monkeypatch, arguments):
     monkeypatch.setenv("COLUMNS", "80")
     status, output, errors = sgdvar(*arguments)
@@ -28,7 +29,7 @@ def test_help_is_enough_and_fits_80_columns(sgdvar, monkeypatch, arguments):
     assert max(len(line) for line in output.splitlines() if "{gradient-variance" not in line) <= 80
 
 
-@pytest.mark.parametrize("command", ["verify", "derive"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_says_its_default(sgdvar, command):
     _, output, _ = sgdvar(command, "--help")
     options = output.split("data:", 1)[1].split("examples:", 1)[0].split("\n  --")[1:]
@@ -38,14 +39,22 @@ def test_every_option_says_its_default(sgdvar, command):
 
 
 def test_help_names_the_options_of_networks(sgdvar):
-    for command in ("verify", "derive"):
+    for command in COMMANDS:
         _, output, _ = sgdvar(command, "--help")
         for word in ("--problem", "--widths", "--features", "--model", "deep-linear", "gaussian"):
             assert word in output
 
 
-def test_help_loads_no_numerical_library_but_numpy():
-    code = "import sys; from sgdvar.cli import main; main(['verify', '--help']); print(*sys.modules, sep='\\n')"
+def test_help_on_estimates_names_every_quantity_and_what_is_written(sgdvar):
+    _, output, _ = sgdvar("estimate", "--help")
+    text = " ".join(output.split())
+    for words in ("weight-covariance", "mean-gradient", "expected-loss", "--plain", "csv", "a standard error rests on"):
+        assert words in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_loads_no_numerical_library_but_numpy(command):
+    code = f"import sys; from sgdvar.cli import main; main(['{command}', '--help']); print(*sys.modules, sep='\\n')"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "exit status" in output
     assert not {"jax", "sympy", "scipy", "sklearn", "matplotlib", "rich"} & set(output.splitlines())

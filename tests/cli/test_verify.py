@@ -85,6 +85,13 @@ def test_the_page_says_what_was_done_what_is_proved_and_what_agrees(sgdvar, room
     assert ("**AGREED**" in output) == (look == "plain")
 
 
+def test_where_no_wrong_formula_fits_the_page_says_why(sgdvar, rooms, look):
+    rooms.write_text("size,price\n1,2\n")  # of one example there is no variance
+    options = ("--steps", "0", "--replicates", "100", "--step-size", "1/10")
+    _, output, _ = sgdvar("verify", "--data", rooms, "--target", "price", *options)
+    assert "none: no mistake fits this design" in output
+
+
 def test_a_file_name_with_brackets_is_shown_as_it_is(sgdvar, rooms):
     path = rooms.rename(rooms.with_name("rooms[bold].csv"))
     _, output, _ = sgdvar("verify", "--data", path, "--target", "price", *QUICK)

@@ -10,7 +10,8 @@ import pytest
 from scipy import stats
 
 import sgdvar as sv
-from sgdvar.monte_carlo.statistics import normal_quantile, replicates_to_detect
+from sgdvar.monte_carlo.design import replicates_needed
+from sgdvar.monte_carlo.intervals import normal_quantile
 
 FALSE_ALARM_RATE = 1e-9  # for all statistical tests together
 COMPARISONS = 10_000  # over which it is divided; the judge counts them
@@ -81,7 +82,7 @@ def replicates_to_see(judge) -> Callable[..., int]:
 
     def replicates(sgd: sv.SGD, step: int, batch_size: int, deviation: float) -> int:
         pilot = sv.estimate_gradient_variance(sgd, step, [batch_size], replicates=4096, seed=2**40, conditional=False)
-        return replicates_to_detect(
+        return replicates_needed(
             deviation,
             float(pilot.replicates[0] * pilot.relative_error[0] ** 2),
             false_alarm_rate=judge.share,

@@ -1,35 +1,205 @@
-"""Batches are drawn from exactly the distribution that the design says."""
+"""Batches of finite data are drawn from exactly the distribution that the design says."""
 
 from __future__ import annotations
 
-from fractions import Fraction
+from dataclasses import replace
 from functools import partial
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import stats
 
 import sgdvar as sv
-from sgdvar.monte_carlo.samplers import AtomBatches, FiniteBatches, GaussianBatches, GaussianGradients, sampler_for
-from sgdvar.monte_carlo.samplers.draws import fold_draws, fold_subset, uniform_below
+from sgdvar.monte_carlo.samplers import FiniteBatches
+from sgdvar.monte_carlo.samplers.draws import (
+    distinct_draws,
+    fold_sequence,
+    fold_table,
+    independent_draws,
+    subset_bits,
+    uniform_below,
+)
 
 REPLICATES = 20_000
+METHODS = ["compare", "table", "bits"]
 
 
-@partial(jax.jit, static_argnames=("population", "replicates"))
-def subsets(key, size, population, replicates=REPLICATES):
-    """Members as bits, and how many draws hit a member already drawn."""
+@pytest.fixture(autouse=True)
+def as_in_simulations():
+    with jax.enable_x64(True):
+        yield
 
-    def add(carry, indices):
-        bits, repeats = carry
-        bit = jnp.uint64(1) << indices.astype(jnp.uint64)
-        return bits | bit, repeats + ((bits & bit) > 0)
 
-    start = jnp.zeros(replicates, jnp.uint64), jnp.zeros(replicates, jnp.int32)
-    return fold_subset(add, start, key, population=population, size=size, replicates=replicates)
+@partial(jax.jit, static_argnames=("method", "population", "replicates", "capacity"))
+def tallies(key, size, method, population, replicates=REPLICATES, capacity=256):
+    """How often each replicate drew each number by one method of ``FiniteBatches``, shape (replicates, population)."""
+    arguments = {"population": population, "size": jnp.int32(size), "replicates": replicates}
+
+    def add(counts, drawn):
+        lanes = jnp.broadcast_to(jnp.arange(replicates), drawn.shape)
+        return counts.at[lanes, drawn].add(1)
+
+    if method == "bits":
+        words = subset_bits(key, words=-(-population // 32), **arguments)
+        bits = words.T[:, :, None] >> jnp.arange(32, dtype=jnp.uint32) & 1
+        return bits.reshape(replicates, -1)[:, :population].astype(jnp.int32)
+    counts = jnp.zeros((replicates, population + 1), jnp.int32)
+    if method == "table":
+        counts = fold_table(add, counts, key, **arguments)
+    else:
+        draw = distinct_draws if method == "compare" else independent_draws
+        counts = add(counts, draw(key, capacity=capacity, **arguments))
+    return counts[:, :population]
+
+
+def codes(tally):
+    """Subsets as integers."""
+    return np.asarray(tally) @ 2 ** np.arange(tally.shape[1], dtype=np.int64)
+
+
+def outcome_counts(found, expected):
+    """How often each expected outcome was found; nothing else may be."""
+    expected = np.sort(expected)
+    places = np.minimum(np.searchsorted(expected, found), len(expected) - 1)
+    assert (expected[places] == found).all()
+    return np.bincount(places, minlength=len(expected))
+
+
+def subset_codes(n, size):
+    return [sum(1 << i for i in members) for members in combinations(range(n), size)]
+
+
+# --- which examples -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "capacity"), [("compare", 8), ("compare", 256), ("table", 256), ("bits", 256)])
+@pytest.mark.parametrize("n", [2, 6])
+def test_every_subset_is_equally_likely(n, method, capacity, judge):
+    for size in range(n + 1):
+        tally = tallies(jax.random.key(101 + size), size, method, n, capacity=capacity)
+        counts = outcome_counts(codes(tally), subset_codes(n, size))
+        if len(counts) > 1:
+            judge.uniform(counts)
+
+
+@pytest.mark.parametrize("size", [2, 33, 34, 35])
+@pytest.mark.parametrize("method", METHODS)
+def test_every_subset_is_equally_likely_where_words_and_chunks_are_several(method, size, judge):
+    tally = tallies(jax.random.key(111 + size), size, method, 35)
+    counts = outcome_counts(codes(tally), subset_codes(35, size))
+    if len(counts) > 1:
+        judge.uniform(counts)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_large_subsets_hold_every_pair_of_examples_equally_often(method, judge):
+    n, size = 120, 59
+    tally = np.asarray(tallies(jax.random.key(121), size, method, n))
+    assert (tally.sum(axis=1) == size).all()
+    assert tally.max() == 1
+    chance = size / n
+    judge.agree(tally.mean(axis=0), chance, np.sqrt(chance * (1 - chance) / REPLICATES))
+    chance = size * (size - 1) / (n * (n - 1))
+    for distance in (1, 31, 32, 60):
+        pairs = (tally * np.roll(tally, distance, axis=1)).mean(axis=0)
+        judge.agree(pairs, chance, np.sqrt(chance * (1 - chance) / REPLICATES))
+
+
+@pytest.mark.parametrize(
+    ("n", "method"),
+    [(2**16 - 2, "compare"), (2**16 - 1, "compare"), *((100_000, method) for method in METHODS)],  # 16 bits, or 32
+)
+def test_subsets_of_a_large_population_spread_evenly(method, n, judge):
+    size, replicates = 200, 256
+    tally = np.asarray(tallies(jax.random.key(122), size, method, n, replicates))
+    assert tally.max() == 1  # by chance alone every third replicate would have drawn an example twice
+    assert (tally.sum(axis=1) == size).all()
+    judge.uniform(tally.sum(axis=0)[: n // 50 * 50].reshape(50, -1).sum(axis=1))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_replicates_and_steps_are_independent(method, judge):
+    n, size, key = 5, 2, jax.random.key(123)
+    expected = np.sort(subset_codes(n, size))
+    first, second = (
+        np.searchsorted(expected, codes(tallies(jax.random.fold_in(key, t), size, method, n))) for t in (0, 1)
+    )
+    judge.uniform(np.bincount(10 * first + second, minlength=100))
+    for distance in (1, 2, 128):
+        judge.uniform(np.bincount(10 * first[distance:] + first[:-distance], minlength=100))
+
+
+@pytest.mark.parametrize(("size", "capacity"), [(3, 8), (0, 8), (34, 64)])
+def test_draws_with_replacement_are_independent_and_uniform(size, capacity, judge):
+    population, shape = 3, (capacity, REPLICATES)
+    drawn = independent_draws(
+        jax.random.key(124), population=population, size=jnp.int32(size), capacity=capacity, replicates=REPLICATES
+    )
+    assert drawn.shape == shape
+    assert (drawn[size:] == population).all()
+    if size:
+        last = np.asarray(drawn[max(0, size - 3) : size], dtype=np.int64)
+        judge.uniform(np.bincount(3 ** np.arange(3) @ last, minlength=27))
+
+
+@pytest.mark.parametrize("bound", [1, 7, 2**31 - 1])
+def test_integers_below_a_bound_are_uniform(bound, judge):
+    drawn = np.asarray(uniform_below(jax.random.key(104), bound, (2, REPLICATES // 2))).ravel()
+    assert drawn.max() < bound
+    if bound > 1:
+        judge.uniform(np.bincount(drawn.astype(np.int64) * min(bound, 442) // bound, minlength=min(bound, 442)))
+
+
+def test_integers_below_a_bound_that_does_not_divide_the_words_are_uniform(judge):
+    bound = 3 * 2**29  # without rejection every third integer would come from two words instead of three
+    drawn = np.asarray(uniform_below(jax.random.key(105), bound, (1, REPLICATES)))[0]
+    judge.uniform(np.bincount(drawn % 3, minlength=3))
+
+
+def test_each_row_of_integers_keeps_to_its_own_bound(judge):
+    bounds = np.array([1, 3, 3 * 2**29])
+    drawn = np.asarray(uniform_below(jax.random.key(106), bounds[:, None], (3, REPLICATES)))
+    assert not drawn[0].any()
+    for row in (1, 2):
+        judge.uniform(np.bincount(drawn[row] % 3, minlength=3))
+
+
+# --- in which order -------------------------------------------------------------------------------------------------
+
+
+@partial(jax.jit, static_argnames=("population", "size", "replicates"))
+def sequences(key, population, size, replicates=REPLICATES):
+    """The members in their order, shape (replicates, size)."""
+
+    def fold(i, members, indices):
+        return members.at[i].set(indices)
+
+    start = jnp.zeros((size, replicates), jnp.uint32)
+    return fold_sequence(fold, start, key, population=population, size=size, replicates=replicates).T
+
+
+@pytest.mark.parametrize(("n", "size"), [(1, 1), (2, 2), (4, 2), (5, 5)])
+def test_every_sequence_without_repetition_is_equally_likely(n, size, judge):
+    digits = n ** np.arange(size)
+    found = np.asarray(sequences(jax.random.key(131), n, size), dtype=np.int64) @ digits
+    counts = outcome_counts(found, [members @ digits for members in map(np.array, permutations(range(n), size))])
+    if len(counts) > 1:
+        judge.uniform(counts)
+
+
+def test_a_long_sequence_repeats_nothing_and_its_beginnings_are_even(judge):
+    n, size, replicates = 1000, 1000, 512
+    members = np.asarray(sequences(jax.random.key(132), n, size, replicates))
+    assert (np.sort(members, axis=1) == np.arange(n)).all()
+    judge.uniform(np.bincount(members[:, 900] * 20 // n, minlength=20))
+    members = np.asarray(sequences(jax.random.key(133), 10**6, 300, replicates))
+    assert all(len(set(row)) == 300 for row in members.tolist())
+    judge.uniform(np.bincount((members * 50 // 10**6).ravel(), minlength=50))
+
+
+# --- their gradients ------------------------------------------------------------------------------------------------
 
 
 @jax.jit
@@ -37,251 +207,122 @@ def gradients(sampler, key, weights, batch_size):
     return sampler.gradients(key, weights, batch_size)
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6])
-def test_every_subset_is_equally_likely(n, judge):
-    with jax.enable_x64(True):
-        for size in range(n + 1):
-            bits, repeats = map(np.asarray, subsets(jax.random.key(101 + size), size, n))
-            assert not repeats.any()
-            expected = [sum(1 << i for i in members) for members in combinations(range(n), size)]
-            counts = np.array([(bits == code).sum() for code in expected])
-            assert counts.sum() == REPLICATES
-            if len(counts) > 1:
-                judge.uniform(counts)
+def problem_of(n, q, p):
+    rng = np.random.default_rng(n)
+    return sv.LinearRegression(sv.Dataset(rng.normal(size=(n, p)), rng.normal(size=(n, q)))), rng.normal(size=(q, p))
 
 
-def test_subsets_that_span_several_words_hold_every_example_equally_often(judge):
-    with jax.enable_x64(True):
-        bits, repeats = map(np.asarray, subsets(jax.random.key(102), 31, 63))
-    assert not repeats.any()
-    assert all(int(code).bit_count() == 31 for code in bits)
-    inside = (bits[:, None] >> np.arange(63, dtype=np.uint64)) & np.uint64(1)
-    chance = 31 / 63
-    judge.agree(inside.mean(axis=0), chance, np.sqrt(chance * (1 - chance) / REPLICATES))
-    pairs = (inside[:, 1:] * inside[:, :-1]).mean(axis=0)
-    chance = 31 / 63 * 30 / 62
-    judge.agree(pairs, chance, np.sqrt(chance * (1 - chance) / REPLICATES))
+def samplers(data, batch_size):
+    """The sampler that is chosen for a batch size, and one for each method."""
+    best = FiniteBatches.of(data, without_replacement=True).for_batch_size(batch_size)
+    return [best, *(replace(best, method=method, capacity=256, of_complement=False) for method in METHODS)]
 
 
-def test_draws_with_replacement_are_independent_and_uniform(judge):
-    with jax.enable_x64(True):
-        codes = fold_draws(
-            lambda code, i: 3 * code + i,
-            jnp.zeros(REPLICATES, jnp.int32),
-            jax.random.key(103),
-            population=3,
-            size=jnp.int32(3),
-            replicates=REPLICATES,
-        )
-    judge.uniform(np.bincount(codes, minlength=27))
+def of_enumerated(values, drawn, judge):
+    """Asserts that what is drawn takes the values of equally likely outcomes, each as often as it is listed."""
+    matches = np.abs(drawn[:, None] - values).max(axis=(2, 3)) < 1e-12
+    assert matches.any(axis=1).all()
+    distinct, which = np.unique(matches, axis=0, return_inverse=True)
+    expected = distinct.sum(axis=1) / len(values) * len(drawn)  # orders of one multiset give one value
+    counts = np.bincount(which.ravel(), minlength=len(distinct))
+    judge.agree(counts, expected, np.sqrt(expected * (1 - expected / len(drawn))))
 
 
-@pytest.mark.parametrize("bound", [1, 2, 7, 442])
-def test_integers_below_a_small_bound_are_uniform(bound, judge):
-    with jax.enable_x64(True):
-        drawn = np.asarray(uniform_below(jax.random.key(104), jnp.int32(bound), REPLICATES))
-    assert drawn.min() >= 0
-    assert drawn.max() < bound
-    if bound > 1:
-        judge.uniform(np.bincount(drawn, minlength=bound))
-
-
-def test_integers_below_a_bound_that_does_not_divide_the_words_are_uniform(judge):
-    bound = 3 * 2**29  # without rejection every third integer would come from two words instead of three
-    with jax.enable_x64(True):
-        drawn = np.asarray(uniform_below(jax.random.key(105), jnp.int32(bound), REPLICATES))
-    judge.uniform(np.bincount(drawn % 3, minlength=3))
-
-
-def test_batch_gradients_take_the_enumerated_values_equally_often(judge):
-    rng = np.random.default_rng(0)
-    n, q, p = 4, 2, 3
-    problem = sv.LinearRegression(sv.Dataset(rng.normal(size=(n, p)), rng.normal(size=(n, q))))
-    weights = rng.normal(size=(q, p))
+@pytest.mark.parametrize("b", [1, 2, 3, 4, 5])
+def test_batch_gradients_without_replacement_take_the_enumerated_values_equally_often(b, judge):
+    problem, weights = problem_of(5, 2, 3)
     examples = problem.example_gradients(weights, problem.data.X, problem.data.y)
-    for without in (True, False):
-        sampler = FiniteBatches.of(problem.data, without_replacement=without)
-        for b in (1, 2, 3, 4):
-            batches = combinations(range(n), b) if without else product(range(n), repeat=b)
-            values = np.array([examples[list(batch)].mean(axis=0) for batch in batches])
-            with jax.enable_x64(True):
-                stacked = np.broadcast_to(weights, (REPLICATES, q, p))
-                drawn = np.asarray(gradients(sampler, jax.random.key(106 + b), stacked, jnp.int32(b)))
-            matches = np.abs(drawn[:, None] - values).max(axis=(2, 3)) < 1e-12
-            assert matches.any(axis=1).all()
-            distinct, which = np.unique(matches, axis=0, return_inverse=True)
-            expected = distinct.sum(axis=1) / len(values) * REPLICATES  # orders of one multiset give one value
-            counts = np.bincount(which.ravel(), minlength=len(distinct))
-            judge.agree(counts, expected, np.sqrt(expected * (1 - expected / REPLICATES)))
+    values = np.array([examples[list(batch)].mean(axis=0) for batch in combinations(range(5), b)])
+    stacked = np.broadcast_to(weights, (REPLICATES // 10, *weights.shape))
+    for sampler in samplers(problem.data, b):
+        of_enumerated(values, np.asarray(gradients(sampler, jax.random.key(140 + b), stacked, b)), judge)
 
 
-def gaussian(noise, outputs=1):
-    rng = np.random.default_rng(1)
-    teacher = rng.normal(size=(outputs, 3)) if outputs > 1 else rng.normal(size=3)
-    population = sv.GaussianPopulation(teacher, input_factor=rng.normal(size=(3, 2)), noise_factor=noise)
-    return sv.SGD(sv.LinearRegression(population), start=np.zeros(teacher.shape), step_size=0.1)
+@pytest.mark.parametrize(("n", "b"), [(3, 1), (3, 2), (3, 5), (1, 3)])
+def test_batch_gradients_with_replacement_take_the_enumerated_values_equally_often(n, b, judge):
+    problem, weights = problem_of(n, 2, 3)
+    examples = problem.example_gradients(weights, problem.data.X, problem.data.y)
+    values = np.array([examples[list(batch)].mean(axis=0) for batch in product(range(n), repeat=b)])
+    stacked = np.broadcast_to(weights, (REPLICATES, *weights.shape))
+    sampler = FiniteBatches.of(problem.data, without_replacement=False)
+    of_enumerated(values, np.asarray(gradients(sampler.for_batch_size(b), jax.random.key(150 + b), stacked, b)), judge)
 
 
-def drawn_gradients(sampler, key, batch_size, weights):
-    with jax.enable_x64(True):
-        stacked = np.broadcast_to(weights, (REPLICATES, *weights.shape))
-        return np.asarray(gradients(sampler, jax.random.key(key), stacked, jnp.int32(batch_size)))
+@pytest.mark.parametrize(
+    ("n", "b", "q", "p", "R", "dtype", "some"),
+    [
+        (50, 40, 1, 10, 128, np.float64, slice(4)),
+        (50, 7, 2, 3, 1, np.float32, slice(0, 4, 3)),  # the chosen one, and bits
+        (3000, 70, 2, 500, 4, np.float64, slice(1)),  # rows so long that few are looked up at a time
+    ],
+)
+def test_batch_gradients_are_those_of_the_examples_that_are_drawn(n, b, q, p, R, dtype, some):
+    problem, _ = problem_of(n, q, p)
+    X, y = problem.data.X, problem.data.y
+    weights = np.random.default_rng(b).normal(size=(R, q, p)).astype(dtype)
+    key = jax.random.key(160)
+    for sampler in samplers(problem.data, b)[some]:
+        size = n - b if sampler.of_complement else b
+        tally = np.asarray(tallies(key, size, sampler.method, n, R, sampler.capacity))
+        tally = 1 - tally if sampler.of_complement else tally
+        residuals = weights @ X.T - y.T
+        expected = (residuals * tally[:, None]) @ X / b
+        found = gradients(sampler, key, weights, b)
+        assert found.dtype == dtype
+        tolerance = 1e-12 if dtype is np.float64 else 1e-5
+        np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * n / b * np.abs(residuals).max() * 5)
 
 
-def raw(sgd):
-    teacher, factor, noise = (np.asarray(array, dtype=np.float64) for array in sgd.problem.data.numbers())
-    return GaussianBatches(teacher, factor, noise)
+@pytest.mark.parametrize("b", [8, 9, 256, 257, 1000])
+def test_large_batches_with_replacement_are_drawn_part_by_part(b):
+    n = 6
+    problem, _ = problem_of(n, 1, 2)
+    sampler = FiniteBatches.of(problem.data, without_replacement=False).for_batch_size(b)
+    key, weights = jax.random.key(161), np.random.default_rng(0).normal(size=(5, 1, 2))
+    tally = np.zeros((5, n))
+    for part in range(-(-b // sampler.capacity)):
+        size = min(sampler.capacity, b - part * sampler.capacity)
+        tally += tallies(jax.random.fold_in(key, part), size, "independent", n, 5, sampler.capacity)
+    assert (tally.sum(axis=1) == b).all()
+    expected = ((weights @ problem.data.X.T - problem.data.y.T) * tally[:, None]) @ problem.data.X / b
+    np.testing.assert_allclose(gradients(sampler, key, weights, b), expected, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize("noise", [None, 0.7])
-@pytest.mark.parametrize("batch_size", [1, 3, 40])
-@pytest.mark.parametrize("make", [sampler_for, raw])
-def test_gaussian_gradients_have_the_moments_of_isserlis_theorem(noise, batch_size, make, judge):
-    sgd = gaussian(noise)
-    teacher, factor, noise_factor = sgd.problem.data.numbers()
-    weights = np.array([[0.5, -1.0, 2.0]])
-    S, e = factor @ factor.T, (weights - teacher)[0]
-    Se, size = S @ e, e @ S @ e + float((noise_factor**2).sum())
-    g = drawn_gradients(make(sgd), 107, batch_size, weights)[:, 0]
-    judge.agree(g.mean(axis=0), Se, g.std(axis=0) / np.sqrt(REPLICATES))
-    products = g[:, :, None] * g[:, None, :]
-    covariance = (np.outer(Se, Se) + size * S) / batch_size
-    judge.agree(products.mean(axis=0), covariance + np.outer(Se, Se), products.std(axis=0) / np.sqrt(REPLICATES))
+@pytest.mark.parametrize(("n", "b"), [(1, 1), (2, 1), (2, 2), (40, 39), (600, 600)])
+def test_the_edges_of_the_range_of_batch_sizes(n, b):
+    problem, weights = problem_of(n, 1, 2)
+    examples = problem.example_gradients(weights, problem.data.X, problem.data.y)
+    without = np.array([(examples.sum(axis=0) - rest) / b for rest in (examples if b < n else [0])])
+    sampler = FiniteBatches.of(problem.data, without_replacement=True).for_batch_size(b)
+    found = np.asarray(gradients(sampler, jax.random.key(162), np.broadcast_to(weights, (64, 1, 2)), b))
+    assert (np.abs(found[:, None] - without).max(axis=(2, 3)).min(axis=1) < 1e-12).all()
 
 
-@pytest.mark.parametrize("noise", [None, 0.7])
-def test_gaussian_gradients_drawn_directly_and_from_raw_batches_agree_in_higher_moments(noise, judge):
-    sgd = gaussian(noise)
-    weights = np.array([[0.5, -1.0, 2.0]])
-    assert isinstance(sampler_for(sgd), GaussianGradients)
-    direct, batches = (
-        drawn_gradients(make(sgd), key, 3, weights)[:, 0] for make, key in ((sampler_for, 108), (raw, 109))
-    )
-    scale = batches.std()
-    for statistic in (lambda g: (g / scale).sum(axis=1) ** 3, lambda g: ((g / scale) ** 2).sum(axis=1) ** 2):
-        a, b = statistic(direct), statistic(batches)
-        judge.agree(a.mean() - b.mean(), 0, np.sqrt((a.var() + b.var()) / REPLICATES))
+# --- the choice of a method -----------------------------------------------------------------------------------------
 
 
-def test_gaussian_gradients_vanish_at_the_teacher_without_noise():
-    sgd = gaussian(None)
-    g = drawn_gradients(sampler_for(sgd), 110, 2, np.atleast_2d(sgd.problem.data.teacher))
-    assert not g.any()
+def test_few_compilations_serve_all_batch_sizes():
+    for n in (3, 442, 20_000):
+        data = sv.Dataset(np.ones((n, 1)), np.ones(n))
+        for without in (True, False):
+            sampler = FiniteBatches.of(data, without_replacement=without)
+            chosen = [sampler.for_batch_size(b) for b in range(1, n + 1)]
+            assert len({jax.tree.structure(one) for one in chosen}) <= (10 if without else 3)
+            if without:
+                drawn = [min(b, n - b) for b in range(1, n + 1)]
+                assert all(one.of_complement == (2 * b > n) for b, one in enumerate(chosen, 1))
+                assert all(
+                    one.method != "compare" or size <= one.capacity for one, size in zip(chosen, drawn, strict=True)
+                )
 
 
-def test_one_output_is_drawn_directly_and_several_from_batches():
-    assert isinstance(sampler_for(gaussian(None)), GaussianGradients)
-    assert isinstance(sampler_for(gaussian(None, outputs=2)), GaussianBatches)
-
-
-# --- several outputs: batches of any size, or their Bartlett factors ------------------------------------------------
-
-BATCH_SIZES = [1, 2, 9, 10, 11, 1000]  # below and at p = 3, and on both sides of 3 p
-
-
-def mean_and_error(values):
-    return values.mean(axis=0), values.std(axis=0) / np.sqrt(len(values))
-
-
-@pytest.mark.parametrize("b", BATCH_SIZES)
-def test_second_moments_of_inputs_have_the_moments_of_a_wishart_matrix(b, judge):
-    """For S the mean of x x^T over a batch: E[S M S] = M + (M^T + tr(M) I) / b, and the third moment E tr(S^3)."""
-    p, u = 3, Fraction(1, b)
-    sampler = GaussianBatches(np.zeros((p, p)), np.eye(p), np.zeros((p, 1)))
-    S = drawn_gradients(sampler, 111 + b, b, np.eye(p))
-    M = np.array([[1, 2, -1], [0, 3, 1], [2, 0, -2]])
-    judge.agree(S.mean(axis=0), np.eye(p), S.std(axis=0) / np.sqrt(REPLICATES))
-    found, error = mean_and_error(S @ M @ S)
-    judge.agree(found, M + float(u) * (M.T + np.trace(M) * np.eye(p)), error)
-    found, error = mean_and_error(np.trace(S @ S @ S, axis1=1, axis2=2))
-    judge.agree(found, float(p + 3 * u * (p**2 + p) + u**2 * (p**3 + 3 * p**2 + 4 * p)), error)
-    assert np.linalg.matrix_rank(S[0]) == min(b, p)
-
-
-@pytest.mark.parametrize("b", BATCH_SIZES)
-def test_label_noise_is_normal_given_the_inputs(b, judge):
-    """At the teacher a batch of noise has norm sigma |Z| sqrt(chi^2_p) / b, with |Z|^2 chi-squared of b degrees."""
-    p, sigma = 3, 2
-    sampler = GaussianBatches(np.ones((1, p)), np.eye(p), np.array([[float(sigma)]]))
-    squares = (drawn_gradients(sampler, 121 + b, b, np.ones((1, p))) ** 2).sum(axis=(1, 2))
-    for power, expected in ((1, Fraction(b * p, b**2)), (2, Fraction(b * (b + 2) * p * (p + 2), b**4))):
-        found, error = mean_and_error(squares**power)
-        judge.agree(found, float(sigma ** (2 * power) * expected), error)
-
-
-@pytest.mark.parametrize("b", BATCH_SIZES)
-def test_gradients_of_several_outputs_have_the_moments_of_isserlis_theorem(b, judge):
-    C, D = np.array([[1, 0, 2], [-1, 1, 0], [0, 2, 1]]), np.array([[1, 0, 1], [2, -1, 0]])
-    teacher, weights = np.array([[1, 0, -1], [0, 2, 1]]), np.array([[0, 1, -1], [1, 1, 0]])
-    sampler, E, S = GaussianBatches(teacher, C, D), weights - teacher, C @ C.T
-    g = drawn_gradients(sampler, 131 + b, b, weights.astype(float))
-    M, residual = E @ S, E @ S @ E.T + D @ D.T
-    judge.agree(g.mean(axis=0), M, g.std(axis=0) / np.sqrt(REPLICATES))
-    covariance = np.einsum("kl,ij->kilj", residual, S) + np.einsum("kj,li->kilj", M, M)
-    found, error = mean_and_error(np.einsum("nki,nlj->nkilj", g - M, g - M))
-    judge.agree(found, covariance / b, error)
-
-
-def test_a_huge_batch_takes_no_longer_than_a_factor():
-    sampler = sampler_for(gaussian(None, outputs=2))  # inputs that depend on two normal variables
-    assert [sampler.draws(b) for b in (1, 6, 7, 2**31 - 1)] == [1, 6, 6, 6]
-    g = drawn_gradients(sampler, 112, 2**31 - 1, np.eye(2, 3))
-    assert g.std(axis=0).max() < 1e-3
-
-
-# --- atoms ----------------------------------------------------------------------------------------------------------
-
-CHANCES = [Fraction(1, 2), Fraction(1, 3), Fraction(1, 6)]
-
-
-def atom_counts(draw, key, batch_size, chances=CHANCES):
-    """How often each atom is drawn, shape (replicates, k); the total of a batch holds the counts as digits."""
-    targets = [-(1000**i) for i in range(len(chances))]
-    sampler = AtomBatches.of(sv.DiscretePopulation([[1]] * len(chances), targets, chances))
-    with jax.enable_x64(True):
-        weights = jnp.zeros((REPLICATES, 1, 1))
-        totals = getattr(sampler, draw)(jax.random.key(key), weights, jnp.int32(batch_size))
-        totals = np.asarray(totals)[:, 0, 0] * (batch_size if draw == "gradients" else 1)
-    digits = np.round(totals).astype(np.int64)[:, None] // 1000 ** np.arange(len(chances)) % 1000
-    assert (digits.sum(axis=1) == batch_size).all()
-    return digits
-
-
-@pytest.mark.parametrize("draw", ["_total_by_draws", "_total_by_counts"])
-@pytest.mark.parametrize("b", [1, 2, 4])
-def test_atoms_are_drawn_with_multinomial_probabilities(draw, b, judge):
-    counts = atom_counts(draw, 141 + b, b)
-    outcomes = np.array([c for c in product(range(b + 1), repeat=3) if sum(c) == b])
-    expected = stats.multinomial(b, [float(chance) for chance in CHANCES]).pmf(outcomes)
-    found = (counts[:, None] == outcomes).all(axis=2).mean(axis=0)
-    judge.agree(found, expected, np.sqrt(expected * (1 - expected) / REPLICATES))
-
-
-@pytest.mark.parametrize("b", [16, 17, 400])
-def test_large_batches_of_atoms_have_multinomial_moments(b, judge):
-    counts = atom_counts("gradients", 151 + b, b)
-    chances = np.array([float(chance) for chance in CHANCES])
-    judge.agree(counts.mean(axis=0), b * chances, counts.std(axis=0) / np.sqrt(REPLICATES))
-    found, error = mean_and_error(np.einsum("ni,nj->nij", counts - b * chances, counts - b * chances))
-    judge.agree(found, b * (np.diag(chances) - np.outer(chances, chances)), error)
-    found, error = mean_and_error((counts - b * chances) ** 3)
-    judge.agree(found, b * chances * (1 - chances) * (1 - 2 * chances), error)
-
-
-@pytest.mark.parametrize("draw", ["_total_by_draws", "_total_by_counts"])
-def test_rare_atoms_are_as_rare_as_stated(draw, judge):
-    chances = [Fraction(999, 1000), Fraction(1, 1000)]
-    for arrangement in (chances, chances[::-1]):
-        counts = atom_counts(draw, 161, 100, arrangement)
-        expected = np.array([100 * float(chance) for chance in arrangement])
-        judge.agree(counts.mean(axis=0), expected, np.sqrt(0.1 * 0.999 / REPLICATES))
-        never = (counts[:, arrangement.index(chances[1])] == 0).mean()
-        judge.agree(never, 0.999**100, np.sqrt(0.999**100 * (1 - 0.999**100) / REPLICATES))
-
-
-def test_one_atom_is_certain_and_large_batches_cost_no_more_than_counts():
-    assert (atom_counts("gradients", 171, 7, [1]) == 7).all()
-    data = sv.DiscretePopulation([[1, 2], [3, 4]], [1, 0], [0.5, 0.5])
-    sampler = sampler_for(sv.SGD(sv.LinearRegression(data), [0, 0], 0.1))
-    assert isinstance(sampler, AtomBatches)
-    assert [sampler.draws(b) for b in (1, 8, 9, 10**6)] == [1, 8, 8, 8]
+def test_the_work_grows_with_the_examples_that_are_drawn():
+    data = sv.Dataset(np.ones((5000, 1)), np.ones(5000))
+    without, with_ = (FiniteBatches.of(data, without_replacement=flag) for flag in (True, False))
+    work = [without.draws(b) for b in range(1, 5001)]
+    assert work[:2500] == sorted(work[:2500])
+    assert work[:-1] == work[-2::-1]  # as many are left out as drawn
+    assert work[-1] >= 1
+    assert all(size <= work[size - 1] <= 2 * size for size in range(8, 300))
+    assert max(work) < 1000  # beyond, all examples are multiplied
+    assert [with_.draws(b) for b in (1, 8, 10**6)] == [1, 8, 10**6]

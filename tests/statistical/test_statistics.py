@@ -1,4 +1,4 @@
-"""Streaming moments are what a textbook would compute at once, and error rates give the replicates they promise."""
+"""Streaming moments are what a textbook would compute at once, and a pilot knows what it cannot tell."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from sgdvar.monte_carlo.intervals import empirical_bernstein
+from sgdvar.monte_carlo.pilots import no_reference, relative_variance
 from sgdvar.monte_carlo.statistics import (
+    Functional,
     Summary,
-    detectable_deviation,
-    normal_deviation,
-    normal_quantile,
-    relative_variance,
-    replicates_to_detect,
+    bounded_interval,
     summarise_covariance,
     summarise_mean,
+    summarise_pairs,
     summarise_variance,
 )
 
@@ -133,54 +133,161 @@ def test_a_value_of_zero_has_no_relative_variance_unless_it_is_certain():
     assert relative_variance([summarise_mean(np.zeros(2))] * 3) == (0, 0)
 
 
-def test_quantiles_and_detectable_deviations_are_those_of_the_normal_distribution():
-    np.testing.assert_allclose(normal_quantile(0.95), stats.norm.ppf(0.975))
-    expected = stats.norm.isf(1e-6 / 80) + stats.norm.isf(1e-3)
-    np.testing.assert_allclose(detectable_deviation(1e-6, 1e-3, 40), expected)
+def pilot(summarise, values):
+    return [summarise(block) for block in np.split(values, 16)]
 
 
-def test_a_deviation_without_skewness_stays_what_it_is():
-    assert normal_deviation(-5.5, 0.0, 100) == -5.5
+@pytest.mark.parametrize("shape", [(4096,), (4096, 5)])
+def test_a_value_that_may_be_zero_by_chance_has_no_relative_variance(shape):
+    noise = np.random.default_rng(503).normal(size=shape)
+    assert relative_variance(pilot(summarise_mean, noise - noise.mean(axis=0) + 2.9 / 64), is_signed=True) == (
+        np.inf,
+        np.inf,
+    )
+    kappa, error = relative_variance(pilot(summarise_mean, noise - noise.mean(axis=0) + 3.1 / 64), is_signed=True)
+    np.testing.assert_allclose(kappa, 4096 / 3.1**2, rtol=0.05)
+    assert 0 < error < np.inf
 
 
-def test_the_correction_for_skewness_is_halls_transformation():
-    T, a = np.linspace(-8, 8, 33), 4 / np.sqrt(900)
-    corrected = np.array([normal_deviation(t, 4.0, 900) for t in T])
-    np.testing.assert_allclose(corrected, ((1 + a * T / 3) ** 3 - 1) / a + a / 6)
-    assert (np.diff(corrected) > 0).all()
+def test_rare_replicates_tell_a_value_that_is_never_negative_from_zero():
+    values = np.zeros(4096)
+    values[[77, 777, 2777]] = 1.0
+    means, variances = pilot(summarise_mean, values), pilot(summarise_variance, values[:, None])
+    assert relative_variance(means, is_signed=True) == (
+        np.inf,
+        np.inf,
+    )  # for all it knows they may be cancelled by others
+    for kappa, _ in (relative_variance(means), relative_variance(variances)):
+        np.testing.assert_allclose(kappa, 4096 / 3, rtol=0.05)
 
 
-def test_the_correction_makes_tails_of_exponential_means_alike(judge):
-    rng = np.random.default_rng(501)
-    samples = rng.exponential(size=(20_000, 200))
-    T = (samples.mean(axis=1) - 1) / (samples.std(axis=1, ddof=1) / np.sqrt(200))
-    scores = np.array([normal_deviation(t, g, 200) for t, g in zip(T, stats.skew(samples, axis=1), strict=True)])
-    nominal = stats.norm.sf(2.5)
-    assert (T < -2.5).mean() > 2 * nominal  # uncorrected
-    for tail in ((scores < -2.5).sum(), (scores > 2.5).sum()):
-        judge.at_most(int(tail), len(scores), 1.5 * nominal)
+def test_a_value_and_error_within_rounding_are_zero_without_error():
+    values = 1e-20 * np.random.default_rng(504).normal(size=(4096, 3))
+    assert relative_variance(pilot(summarise_variance, values), rounding=1e-38) == (0, 0)
+    assert relative_variance(pilot(summarise_variance, values), rounding=1e-41)[0] > 0.1
 
 
-def test_the_replicates_to_detect_a_deviation_detect_it():
-    rates = {"false_alarm_rate": 1e-3, "miss_rate": 0.1, "comparisons": 7}
-    replicates = replicates_to_detect(0.25, 3.0, **rates)
-    reach = detectable_deviation(*rates.values())
-    assert reach * np.sqrt(3.0 / replicates) <= 0.25 < reach * np.sqrt(3.0 / (replicates - 1))
+def test_a_pilot_without_reference_says_what_it_saw():
+    values = np.random.default_rng(505).normal(size=(4096, 2))
+    summary = reduce(Summary.merge, pilot(summarise_mean, values))
+    size, error = np.linalg.norm(summary.value), np.linalg.norm(summary.standard_error)
+    assert no_reference(summary, 8) == (
+        f"relative_error must have a value other than 0 to refer to, got a value of norm {size:.2g} +- {error:.2g} "
+        "from 4,096 pilot replicates at batch size 8, which cannot be told from 0; give replicates= instead"
+    )
+    assert "got a value of " in no_reference(summarise_mean(values[:, 0]), 8)
+
+
+# --- pairs ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_pair_is_half_its_squared_distance_and_its_mean_offset():
+    summary, squares = (
+        summarise_pairs(Functional.of(OFFSETS, VECTORS)),
+        ((VECTORS[::2] - VECTORS[1::2]) ** 2).sum(axis=1),
+    )
+    Z = (OFFSETS[::2] + OFFSETS[1::2] + squares) / 2
+    assert summary.count == 30
+    np.testing.assert_allclose(summary.value, Z.mean())
+    np.testing.assert_allclose(summary.standard_error, Z.std(ddof=1) / np.sqrt(30))
+
+
+def test_the_last_of_an_odd_number_of_replicates_is_in_no_pair():
+    whole, odd = (
+        summarise_pairs(Functional.of(OFFSETS[:6], VECTORS[:6])),
+        summarise_pairs(Functional.of(OFFSETS[:7], VECTORS[:7])),
+    )
+    assert (odd.count, odd.value, odd.influence_spread) == (whole.count, whole.value, whole.influence_spread)
+
+
+def test_a_block_of_one_replicate_holds_no_pair_and_changes_nothing():
+    none, whole = pairs_of(VECTORS[:1]), pairs_of(VECTORS)
+    assert none.count == none.merge(none).count == 0
+    assert none.merge(whole) is whole.merge(none) is whole
+    assert bounded_interval(none, 1.0, 0.9) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("cuts", [[2], [58], [20, 40], [2, 4, 6, 50]])
+def test_pairs_of_merged_blocks_are_those_of_the_whole(cuts):
+    whole = summarise_pairs(Functional.of(OFFSETS, VECTORS))
+    merged = reduce(
+        Summary.merge, (summarise_pairs(Functional.of(OFFSETS[a:b], VECTORS[a:b])) for a, b in pairwise([0, *cuts, 60]))
+    )
+    assert merged.count == 30
+    np.testing.assert_allclose(merged.value, whole.value, rtol=1e-12)
+    np.testing.assert_allclose(merged.influence_spread, whole.influence_spread, rtol=1e-12)
+
+
+def test_pairs_are_unbiased_with_the_variance_of_the_kurtosis_formula():
+    r"""Over all pairs from a population Z has the mean V and the variance (mu_4 - V^2)/2 + tr C^2."""
+    population = np.array([[0.0, 1.0], [1.0, -1.0], [5.0, 2.0]])
+    pairs = [pairs_of(population[list(picks)]) for picks in product(range(3), repeat=2)]
+    Z = np.array([float(pair.value) for pair in pairs])
+    squares = ((population - population.mean(axis=0)) ** 2).sum(axis=1)
+    C = np.cov(population.T, bias=True)
+    np.testing.assert_allclose(Z.mean(), squares.mean())
+    np.testing.assert_allclose(Z.var(), squares.var() / 2 + (C**2).sum())
+
+
+def test_the_finite_sample_interval_of_a_summary_is_that_of_its_mean_and_sample_variance():
+    summary = summarise_pairs(Functional.of(OFFSETS, VECTORS))
+    Z = (OFFSETS[::2] + OFFSETS[1::2] + ((VECTORS[::2] - VECTORS[1::2]) ** 2).sum(axis=1)) / 2
+    expected = empirical_bernstein(Z.mean(), Z.var(ddof=1), 30, 1000.0, 0.9)
+    np.testing.assert_allclose(bounded_interval(summary, 1000.0, 0.9), expected)
+    assert bounded_interval(pairs_of(VECTORS[:2]), 1000.0, 0.9).is_vacuous
+    with pytest.raises(ValueError, match="summary must be of a mean of numbers, got"):
+        bounded_interval(SUMMARISE["variance"](EVERYTHING), 1000.0, 0.9)
+    with pytest.raises(ValueError, match="summary must be of a mean of numbers, got"):
+        bounded_interval(SUMMARISE["mean"](EVERYTHING), 1000.0, 0.9)
+
+
+# --- the standard error of a variance -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("population", [[0, 1], [0, 1, 5], [0, 0, 0, 3]])
+def test_the_variance_of_a_sample_variance_is_that_of_the_kurtosis_formula(population):
+    """From all samples, from the fourth moment, from the influence; and standard errors are right up to order 1/N."""
+    values, N = np.array(population, dtype=float)[:, None], 6
+    V, fourth = values.var(), ((values - values.mean()) ** 4).mean()
+    exact = (fourth - V**2 * (N - 3) / (N - 1)) / N
+    samples = [summarise_variance(values[list(picks)]) for picks in product(range(len(values)), repeat=N)]
+    np.testing.assert_allclose(np.var([float(sample.value) for sample in samples]), exact)
+    np.testing.assert_allclose(exact, ((values - values.mean()) ** 2).var() / N + 2 * V**2 / (N * (N - 1)))
+    stated = np.mean([float(sample.standard_error) ** 2 for sample in samples])
+    assert abs(stated - exact) < 3 * fourth / N**2
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((0.0, 0.1), "false_alarm_rate must satisfy 0 < false_alarm_rate < 1, got 0.0"),
-        ((0.1, 1.0), "miss_rate must satisfy 0 < miss_rate < 1, got 1.0"),
-        ((0.1, 0.1, 0), "comparisons must be at least 1, got 0"),
-    ],
+    ("law", "kurtosis"), [("normal", 3.0), ("uniform", 1.8), ("exponential", 9.0), ("laplace", 6.0)]
 )
-def test_rates_outside_their_range_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        detectable_deviation(*arguments)
+def test_the_standard_error_of_a_variance_knows_the_kurtosis(law, kurtosis, judge):
+    """The relative variance N (s.e. / value)^2 tends to the kurtosis less 1; its own error comes from blocks."""
+    vectors = getattr(np.random.default_rng(506), law)(size=(400, 2500, 1))
+    blocks = np.array([relative_variance([summarise_variance(half) for half in np.split(b, 2)])[0] for b in vectors])
+    whole = reduce(Summary.merge, map(summarise_variance, vectors))
+    kappa = float(whole.count * (whole.standard_error / whole.value) ** 2)
+    judge.agree(kappa, kurtosis - 1, blocks.std() / np.sqrt(len(blocks)))
+    judge.disagree(kappa, kurtosis, blocks.std() / np.sqrt(len(blocks)))
 
 
-def test_a_deviation_of_zero_cannot_be_detected():
-    with pytest.raises(ValueError, match="deviation must be positive, got 0"):
-        replicates_to_detect(0, 1.0, false_alarm_rate=0.1, miss_rate=0.1)
+def pairs_of(vectors):
+    return summarise_pairs(Functional.of(vectors=vectors))
+
+
+@pytest.mark.parametrize("summarise", [summarise_mean, summarise_variance, summarise_covariance, pairs_of])
+def test_float32_replicates_with_a_large_mean_and_a_small_variance_lose_nothing(summarise):
+    values = (1e4 + 1e-2 * np.random.default_rng(507).normal(size=(4096, 2))).astype(np.float32)
+    own, wide = (
+        reduce(Summary.merge, map(summarise, np.split(array, 8))) for array in (values, values.astype(np.float64))
+    )
+    assert own.value.dtype == own.standard_error.dtype == np.float64
+    np.testing.assert_array_equal(own.value, wide.value)
+    np.testing.assert_array_equal(own.standard_error, wide.standard_error)
+    exact = values.astype(np.longdouble) - 10_000
+    expected = {
+        summarise_mean: 10_000 + exact.mean(axis=0),
+        summarise_variance: exact.var(axis=0, ddof=1).sum(),
+        summarise_covariance: np.cov(exact.astype(float).T),
+        pairs_of: ((exact[::2] - exact[1::2]) ** 2).sum(axis=1).mean() / 2,
+    }[summarise]
+    np.testing.assert_allclose(own.value, np.asarray(expected, dtype=float), rtol=1e-9)

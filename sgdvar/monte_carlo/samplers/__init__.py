@@ -7,8 +7,6 @@ matrix at the product of its layers. The batch size is traced, so one compilatio
 
 from __future__ import annotations
 
-import numpy as np
-
 from sgdvar.data import Dataset, DiscretePopulation
 from sgdvar.monte_carlo.samplers.atoms import AtomBatches
 from sgdvar.monte_carlo.samplers.finite import FiniteBatches
@@ -26,7 +24,4 @@ def sampler_for(sgd: SGD) -> Sampler:
         return FiniteBatches.of(data, without_replacement=sgd.design.is_without_replacement)
     if isinstance(data, DiscretePopulation):
         return AtomBatches.of(data)
-    teacher, factor, noise = (np.asarray(array, dtype=np.float64) for array in data.numbers())
-    if len(teacher) == 1:
-        return GaussianGradients(teacher, factor, float(np.sum(noise**2)))
-    return GaussianBatches(teacher, factor, noise)
+    return GaussianGradients.of(data) if len(data.numbers()[0]) == 1 else GaussianBatches.of(data)

@@ -57,7 +57,8 @@ class AtomBatches:
         return total / batch_size
 
     def _total_by_draws(self, key: jax.Array, weights: jax.Array, batch_size: jax.Array) -> jax.Array:
-        add, thresholds = adding(self.X, self.y, weights), jnp.asarray(self.thresholds)
+        X, y = jnp.asarray(self.X, weights.dtype), jnp.asarray(self.y, weights.dtype)
+        add, thresholds = adding(X, y, weights), jnp.asarray(self.thresholds)
 
         def draw(i: jax.Array, total: jax.Array) -> jax.Array:
             uniform = jax.random.uniform(jax.random.fold_in(key, i), (len(weights),))
@@ -67,7 +68,8 @@ class AtomBatches:
         return total
 
     def _total_by_counts(self, key: jax.Array, weights: jax.Array, batch_size: jax.Array) -> jax.Array:
-        X, y, chances = jnp.asarray(self.X), jnp.asarray(self.y), jnp.asarray(self.chances)
+        X, y = jnp.asarray(self.X, weights.dtype), jnp.asarray(self.y, weights.dtype)
+        chances = jnp.asarray(self.chances)
 
         def add(i: jax.Array, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
             left, total = state

@@ -1,0 +1,132 @@
+"""From a quantity to its estimate: which replicates are simulated, what is taken of each, and what comes of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from sgdvar.monte_carlo.controls import fitted_controls
+from sgdvar.monte_carlo.estimate import Estimate
+from sgdvar.monte_carlo.intervals import tail_warning
+from sgdvar.monte_carlo.quantities import Quantity
+from sgdvar.monte_carlo.runs import Run, RunOptions, digest
+from sgdvar.monte_carlo.statistics import Summary, summarise, summarise_pairs
+from sgdvar.monte_carlo.trajectories import Record
+from sgdvar.process import SGD
+
+__all__ = ["doubts", "estimated", "requested_run", "squared_error", "variance_reduction"]
+
+_ROUNDING = 1e-24  # of a relative variance
+
+
+def requested_run(
+    sgd: SGD,
+    step: int,
+    batch_sizes: Sequence[int],
+    relative_error: float | None,
+    replicates: int | None,
+    seed: int,
+    options: RunOptions,
+) -> Run:
+    """The run that an estimate is asked from.
+
+    Raises:
+        TypeError: An option that there is not; otherwise as ``Run``.
+    """
+    unknown = set(options) - set(RunOptions.__annotations__)
+    if unknown:
+        raise TypeError(
+            f"options must be among {', '.join(RunOptions.__annotations__)}, got {', '.join(sorted(unknown))}"
+        )
+    return Run(sgd, [step], batch_sizes, relative_error, replicates, seed, **options)
+
+
+def estimated(run: Run, quantity: Quantity, control_variate: bool | None = False) -> Estimate:
+    """The estimate of a quantity.
+
+    Args:
+        run: At one step.
+        quantity: Of the run's process, at that step.
+        control_variate: Whether to simulate the linearised SGD, too; None for where it pays.
+
+    Raises:
+        TypeError: ``control_variate`` is no bool.
+        ValueError: There is no control variate for this process.
+    """
+    own = quantity.conditional or quantity.plain
+    controls = fitted_controls(run, own, control_variate)
+    how = [
+        "plain" if quantity.conditional is None else "conditional",
+        "" if controls is None else f"controlled {digest([controls.coefficients[b] for b in controls.variates])}",
+    ]
+    if controls is not None:
+        run = replace(run, dynamics=controls.dynamics)
+
+    def measure(record: Record, b: int) -> list[Summary]:
+        """Of the estimate, of plain trajectories, and of pairs."""
+        network = record if controls is None else controls.network(record)
+        known = own(network, b)
+        functional = known if controls is None else controls.controlled(known, record, b)
+        plain = known if own is quantity.plain else quantity.plain(network, b)
+        first = summarise(functional)
+        pairs = [] if quantity.bound is None else [summarise_pairs(known)]
+        return [first, first if functional is plain else summarise(plain), *pairs]
+
+    about = f"{quantity.name}, {', '.join(filter(None, how))}, {digest(quantity.details)}"
+    cells = run.summaries(measure, about, is_signed=quantity.is_signed)
+    rows = [cells[b][0] for b in run.batch_sizes]
+    return Estimate(
+        quantity=quantity.name,
+        step=run.steps[0],
+        batch_sizes=np.array(run.batch_sizes),
+        value=np.array([row[0].value for row in rows]),
+        standard_error=np.array([row[0].standard_error for row in rows]),
+        replicates=np.array([row[0].count for row in rows]),
+        conditional=quantity.conditional is not None,
+        controlled=controls is not None,
+        gain=np.array([variance_reduction(squared_error(row[0]), squared_error(row[1])) for row in rows]),
+        largest_share=np.array([row[0].largest_share for row in rows]),
+        warnings=doubts(run.sgd, run.batch_sizes, [row[0] for row in rows]),
+        bound=None
+        if quantity.bound is None
+        else partial(
+            quantity.bound,
+            conditional=quantity.conditional is not None,
+            unit_roundoff=float(np.finfo(run.precision).eps) / 2,
+        ),
+        pairs=tuple(summary for row in rows for summary in row[2:]),
+    )
+
+
+def doubts(sgd: SGD, batch_sizes: Sequence[int], summaries: Sequence[Summary]) -> tuple[str, ...]:
+    """Which standard errors are not to be trusted, and why.
+
+    Args:
+        sgd: The process.
+        batch_sizes: Those of the summaries.
+        summaries: One for each.
+    """
+    texts = []
+    for b, known in zip(batch_sizes, summaries, strict=True):
+        size, error = (float(np.linalg.norm(array)) for array in (known.value, known.standard_error))
+        relative_error = error / size if size > 0 else math.inf if error > 0 else 0.0
+        text = tail_warning(known.largest_share, relative_error, known.count)
+        if text and sgd.design.variance_factor(b) != 0:
+            texts.append(f"at b = {b} {text}")
+    return tuple(texts)
+
+
+def variance_reduction(own: float, other: float) -> float:
+    """How many times larger another squared standard error is than one's own; infinite where there is none."""
+    if own > _ROUNDING * other:
+        return other / own
+    return math.inf if other > 0 else 1.0
+
+
+def squared_error(summary: Summary) -> float:
+    """The squared standard error, summed over the entries of the estimate."""
+    return float(np.sum(summary.standard_error**2))
