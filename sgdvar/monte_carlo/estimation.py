@@ -14,13 +14,14 @@ from sgdvar.monte_carlo.estimate import Estimate
 from sgdvar.monte_carlo.intervals import tail_warning
 from sgdvar.monte_carlo.quantities import Quantity
 from sgdvar.monte_carlo.runs import Run, RunOptions, digest
-from sgdvar.monte_carlo.statistics import Summary, summarise, summarise_pairs
+from sgdvar.monte_carlo.statistics import Summary, summarise, summarise_mean, summarise_pairs
 from sgdvar.monte_carlo.trajectories import Record
 from sgdvar.process import SGD
 
 __all__ = ["doubts", "estimated", "requested_run", "squared_error", "variance_reduction"]
 
 _ROUNDING = 1e-24  # of a relative variance
+_FLOAT32 = (2.0**-24 / 1e-12) ** 2  # mean squares of rounding errors, relative to what is allowed for in float64
 
 
 def requested_run(
@@ -66,15 +67,20 @@ def estimated(run: Run, quantity: Quantity, control_variate: bool | None = False
     if controls is not None:
         run = replace(run, dynamics=controls.dynamics)
 
+    has_pairs, has_rounding = quantity.bound is not None, run.precision == "float32" and quantity.rounding is not None
+
     def measure(record: Record, b: int) -> list[Summary]:
-        """Of the estimate, of plain trajectories, and of pairs."""
+        """Of the estimate, of plain trajectories, of pairs, and of rounding in single precision."""
         network = record if controls is None else controls.network(record)
         known = own(network, b)
         functional = known if controls is None else controls.controlled(known, record, b)
         plain = known if own is quantity.plain else quantity.plain(network, b)
         first = summarise(functional)
-        pairs = [] if quantity.bound is None else [summarise_pairs(known)]
-        return [first, first if functional is plain else summarise(plain), *pairs]
+        rest = [summarise_pairs(known)] if has_pairs else []
+        if has_rounding:
+            assert quantity.rounding is not None
+            rest.append(summarise_mean(np.full(len(network.weights), _FLOAT32 * quantity.rounding(network))))
+        return [first, first if functional is plain else summarise(plain), *rest]
 
     about = f"{quantity.name}, {', '.join(filter(None, how))}, {digest(quantity.details)}"
     cells = run.summaries(measure, about, is_signed=quantity.is_signed)
@@ -90,7 +96,8 @@ def estimated(run: Run, quantity: Quantity, control_variate: bool | None = False
         controlled=controls is not None,
         gain=np.array([variance_reduction(squared_error(row[0]), squared_error(row[1])) for row in rows]),
         largest_share=np.array([row[0].largest_share for row in rows]),
-        warnings=doubts(run.sgd, run.batch_sizes, [row[0] for row in rows]),
+        warnings=doubts(run.sgd, run.batch_sizes, [row[0] for row in rows])
+        + (_precision_doubts(run.batch_sizes, rows) if has_rounding else ()),
         bound=None
         if quantity.bound is None
         else partial(
@@ -98,7 +105,7 @@ def estimated(run: Run, quantity: Quantity, control_variate: bool | None = False
             conditional=quantity.conditional is not None,
             unit_roundoff=float(np.finfo(run.precision).eps) / 2,
         ),
-        pairs=tuple(summary for row in rows for summary in row[2:]),
+        pairs=tuple(row[2] for row in rows) if has_pairs else (),
     )
 
 
@@ -117,6 +124,27 @@ def doubts(sgd: SGD, batch_sizes: Sequence[int], summaries: Sequence[Summary]) -
         text = tail_warning(known.largest_share, relative_error, known.count)
         if text and sgd.design.variance_factor(b) != 0:
             texts.append(f"at b = {b} {text}")
+    return tuple(texts)
+
+
+def _precision_doubts(batch_sizes: Sequence[int], rows: Sequence[Sequence[Summary]]) -> tuple[str, ...]:
+    r"""Where single precision may matter.
+
+    Rounding errors of mean square R change a variance V by at most :math:`2 \sqrt{R V} + R` (Cauchy and Schwarz).
+
+    Args:
+        batch_sizes: Those of the rows.
+        rows: Summaries, of the estimate first and of R last.
+    """
+    texts = []
+    for b, row in zip(batch_sizes, rows, strict=True):
+        value, error, rounding = abs(float(row[0].value)), float(row[0].standard_error), float(row[-1].value)
+        change = 2 * math.sqrt(rounding * value) + rounding
+        if change > error:
+            texts.append(
+                f"at b = {b} rounding in float32 may change the estimate by up to {change:.2g}, more than its standard "
+                'error; precision="float64" does not'
+            )
     return tuple(texts)
 
 

@@ -106,7 +106,9 @@ class ExampleLoss:
         """A short text that tells the computations of losses apart, whatever functions they are written in."""
         q = data.outputs
         with settings():
-            traced = jax.make_jaxpr(self)(list(parts), jnp.zeros(data.inputs), jnp.zeros(() if q is None else q))
+            traced = jax.make_jaxpr(jax.value_and_grad(self))(
+                list(parts), jnp.zeros(data.inputs), jnp.zeros(() if q is None else q)
+            )
             known = hashlib.sha256(str(traced).encode())
             for constant in traced.consts:
                 known.update(np.asarray(constant).tobytes())

@@ -23,7 +23,7 @@ from sgdvar.monte_carlo.bounds import (
 )
 from sgdvar.monte_carlo.chain import GradientMap
 from sgdvar.monte_carlo.landscape import LossSurface
-from sgdvar.monte_carlo.measures import batch_moments, landscape_of
+from sgdvar.monte_carlo.measures import batch_moments, landscape_of, rounding_bound
 from sgdvar.monte_carlo.statistics import Functional
 from sgdvar.monte_carlo.trajectories import Record
 from sgdvar.process import SGD
@@ -56,6 +56,7 @@ class Quantity:
         conditional: Averaged over the last batch, given the last weights; None where there is no batch after them.
         bound: Of what a pair of replicates contributes (one replicate, where the estimate is a mean), as a function of
             the batch size; None where contributions may be negative.
+        rounding: What rounding alone can make of it, at what replicates did, in float64; None where that is not known.
         is_signed: Whether the quantity may have either sign.
         details: All else that it depends on beside the process.
     """
@@ -64,6 +65,7 @@ class Quantity:
     plain: Contribution
     conditional: Contribution | None = None
     bound: Callable[..., Bound] | None = None
+    rounding: Callable[[Record], float] | None = None
     is_signed: bool = False
     details: Sequence[Any] = ()
 
@@ -84,6 +86,7 @@ def gradient_variance_of(sgd: SGD, step: int, matrix: Any, layer: int | None, is
         lambda record, b: Functional.of(vectors=apply(record.gradients)),
         averaged(batch_moments(sgd, apply)) if is_conditional else None,
         lambda b, **how: gradient_pair_bound(sgd, step, b, apply, **how),
+        rounding_bound(sgd, matrix, layer),
         details=[matrix, layer],
     )
 
@@ -95,6 +98,7 @@ def full_gradient_variance_of(sgd: SGD, step: int, matrix: Any, layer: int | Non
         _named("Var({})", matrix, "grad L(w_t)"),
         lambda record, b: Functional.of(vectors=apply(landscape.gradient(record.weights))),
         bound=lambda b, *, conditional, **how: full_gradient_pair_bound(sgd, step, b, apply, **how),
+        rounding=rounding_bound(sgd, matrix, layer),
         details=[matrix, layer],
     )
 
@@ -115,6 +119,7 @@ def gradient_second_moment_of(sgd: SGD, step: int, matrix: Any, layer: int | Non
         lambda record, b: Functional.of(_squares(apply(record.gradients))),
         averaged(batch_moments(sgd, apply)) if is_conditional else None,
         lambda b, **how: gradient_square_bound(sgd, step, b, apply, **how),
+        rounding_bound(sgd, matrix, layer),
         details=[matrix, layer],
     )
 

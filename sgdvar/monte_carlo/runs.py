@@ -20,7 +20,7 @@ from sgdvar.monte_carlo.dynamics import Dynamics, dynamics_of
 from sgdvar.monte_carlo.execution import Execution, Measure
 from sgdvar.monte_carlo.models import ExampleLoss, float_parts
 from sgdvar.monte_carlo.planning import Plan
-from sgdvar.monte_carlo.processes import decided_by_first, process_count, process_index
+from sgdvar.monte_carlo.processes import check_same, decided_by_first, process_count, process_index, together
 from sgdvar.monte_carlo.progress import Progress, reporter
 from sgdvar.monte_carlo.totals import Cells
 from sgdvar.monte_carlo.trajectories import Precision, Trajectories
@@ -146,10 +146,12 @@ class Run:
             ImportError: A progress bar is asked for and rich is not installed.
             RuntimeError: Another process of a distributed run failed.
         """
-        trajectories, batch_sizes = self.trajectories, tuple(dict.fromkeys(self.batch_sizes))
+        batch_sizes = tuple(dict.fromkeys(self.batch_sizes))
+        if process_count() > 1:
+            check_same(f"{self._fingerprint(about)}; replicates {self.replicates}; error {self.relative_error}")
         checkpoint = self._checkpoint(about)
-        if checkpoint is not None:
-            checkpoint.load()  # refuses before anything is simulated
+        together(lambda: (self.trajectories, checkpoint and checkpoint.load()))  # refuse before anything is simulated
+        trajectories = self.trajectories
         with reporter(self.progress) as report:
             plan = Plan(trajectories, batch_sizes, measure, self.time_budget, deciding, is_signed, nested)
             demand = decided_by_first(lambda: {str(b): count for b, count in self._demand(plan).items()})
@@ -166,8 +168,13 @@ class Run:
         if self.checkpoint is None:
             return None
         path, processes = Path(self.checkpoint), process_count()
+        share = f"{process_index()} of {processes}"
         if processes > 1:
-            path = path.with_name(f"{path.name}.{process_index()}-of-{processes}")
+            path = path.with_name(f"{path.name}.{share.replace(' ', '-')}")
+        return Checkpoint(path, f"{self._fingerprint(about)}; share {share}")
+
+    def _fingerprint(self, about: str) -> str:
+        """Says all that replicates and their summaries depend on, on one line."""
         facts = {
             "version": __version__,
             "JAX": f"{jax.__version__} on {jax.default_backend()}",
@@ -178,10 +185,9 @@ class Run:
             "batch sizes": sorted(set(self.batch_sizes)),
             "seed": self.seed,
             "precision": self.precision,
-            "share": f"{process_index()} of {processes}",
             "quantity": about,
         }
-        return Checkpoint(path, "; ".join(f"{name} {value}" for name, value in facts.items()))
+        return "; ".join(f"{name} {value}" for name, value in facts.items())
 
     @property
     def _functions(self) -> str:

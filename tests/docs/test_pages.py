@@ -11,7 +11,12 @@ import pytest
 import sgdvar
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(path for path in (ROOT / "docs").iterdir() if path.suffix in (".md", ".rst"))
+DOCS = ROOT / "docs"
+PAGES = sorted(
+    path
+    for path in DOCS.rglob("*")
+    if path.suffix in (".md", ".rst") and not path.relative_to(DOCS).parts[0].startswith("_")
+)
 PROOFS = sorted((ROOT / "proofs").glob("*.py"))
 LAST = "What this does not show"
 

@@ -12,6 +12,7 @@ from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -128,6 +129,19 @@ def test_a_network_can_be_interrupted_with_and_without_a_control_variate(path, c
     assert_same_bits(resumed, run())
     with pytest.raises(CheckpointError, match="quantity"):
         run(checkpoint=path, control_variate=not control_variate)
+
+
+def test_a_differentiable_model_can_be_interrupted_and_another_is_refused(path):
+    def run(scale, **options):
+        problem = sv.DifferentiableModel(sv.Dataset(X, Y), predict=lambda w, x: jnp.tanh(scale * (w @ x)))
+        model = sv.SGD(problem, start=np.zeros(3), step_size=0.1)
+        return sv.estimate_gradient_variance(model, 2, [5], replicates=REPLICATES, **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(1.0, checkpoint=path, progress=interrupt_at(2))
+    with pytest.raises(CheckpointError, match=r"belongs to another run: functions \w+ there, functions \w+ here"):
+        run(1.5, checkpoint=path)
+    assert_same_bits(run(1.0, checkpoint=path), run(1.0))
 
 
 def test_a_difference_can_be_interrupted(path):

@@ -129,9 +129,27 @@ def test_a_refusal_by_the_first_process_is_an_error_in_both(together):
     assert "got an error in process 0: BudgetExceededError: simulation must take" in second["over budget"][1]
 
 
+def test_a_checkpoint_that_one_process_refuses_is_an_error_in_both_and_is_kept(together):
+    folder, (first, second) = together
+    assert second["damaged"][0] == "CheckpointError"
+    assert first["damaged"][0] == "RuntimeError"
+    assert "got an error in process 1: CheckpointError: checkpoint must be a file of this run" in first["damaged"][1]
+    assert (folder / "damaged.1-of-2").read_bytes() == b"not a checkpoint"
+    assert not (folder / "damaged.0-of-2").exists()
+
+
+def test_processes_that_ask_for_different_things_are_refused(together):
+    _, (first, second) = together
+    assert first["other seed"] == second["other seed"]
+    name, message = first["other seed"]
+    assert name == "RuntimeError"
+    assert "all processes must ask for the same, got " in message
+    assert "seed 1" in message
+
+
 def test_every_process_keeps_a_checkpoint_of_its_own(together, alone):
     folder, (first, second) = together
-    assert sorted(path.name for path in folder.iterdir()) == ["run.checkpoint.0-of-2", "run.checkpoint.1-of-2"]
+    assert sorted(path.name for path in folder.glob("run*")) == ["run.checkpoint.0-of-2", "run.checkpoint.1-of-2"]
     for name, expected in (("resumed", "by_replicates"), ("longer", "longer")):
         assert first[name] == second[name]
         assert_near(first[name], alone[expected])

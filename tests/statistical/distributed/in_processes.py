@@ -67,6 +67,11 @@ def main(index: int, port: str, mode: str, folder: str, seed: int) -> dict[str, 
         if done > 0 and index == 1:
             raise ZeroDivisionError("in a progress function")
 
+    damaged = os.path.join(folder, "damaged")
+    if index == 1:
+        with open(f"{damaged}.1-of-2", "wb") as file:
+            file.write(b"not a checkpoint")
+
     if mode == "death":
         return {"death": outcome(lambda: by_replicates(progress=die))}
     return {
@@ -78,6 +83,8 @@ def main(index: int, port: str, mode: str, folder: str, seed: int) -> dict[str, 
         "longer": outcome(lambda: by_replicates(checkpoint=path, replicates=15000)),
         "shorter": outcome(lambda: by_replicates(checkpoint=path, replicates=100)),
         "overflow": outcome(lambda: sv.estimate_mean_weights(RARE, 1, [1], replicates=4096, seed=seed)),
+        "damaged": outcome(lambda: by_replicates(checkpoint=damaged)),
+        "other seed": outcome(lambda: by_replicates(seed=index)),
         "over budget": outcome(lambda: by_replicates(time_budget=1e-9)),
         "after all": outcome(by_replicates),
     }
