@@ -20,16 +20,16 @@ from sgdvar.certificates import Verdict
 from sgdvar.errors import BudgetExceededError, NotExactError
 from sgdvar.exact import gradient_variance
 from sgdvar.exact.deep_linear.cost import BUDGET, PRODUCTS_PER_SECOND
-from sgdvar.monte_carlo.design import detectable_deviation
-from sgdvar.monte_carlo.execution import Measure
-from sgdvar.monte_carlo.intervals import LARGEST_SHARE, check_rate, normal_deviation, upper_quantile
-from sgdvar.monte_carlo.measures import has_conditional_moments, rounding_bound
-from sgdvar.monte_carlo.progress import Progress
+from sgdvar.monte_carlo.landscapes.moments import has_conditional_moments, rounding_bound
 from sgdvar.monte_carlo.quantities import gradient_variance_of
-from sgdvar.monte_carlo.runs import Run, digest
-from sgdvar.monte_carlo.statistics import Summary, summarise, summarise_mean
-from sgdvar.monte_carlo.tails import squares_variances
-from sgdvar.monte_carlo.trajectories import Record
+from sgdvar.monte_carlo.running.execution import Measure
+from sgdvar.monte_carlo.running.progress import Progress
+from sgdvar.monte_carlo.running.runs import Run, digest
+from sgdvar.monte_carlo.running.trajectories import Record
+from sgdvar.monte_carlo.statistics.design import detectable_deviation
+from sgdvar.monte_carlo.statistics.intervals import LARGEST_SHARE, check_rate, normal_deviation, upper_quantile
+from sgdvar.monte_carlo.statistics.summaries import Summary, summarise, summarise_mean
+from sgdvar.monte_carlo.statistics.tails import squares_variances
 from sgdvar.planted import PlantedFormula, planted_formulas
 from sgdvar.polynomial import BatchPolynomial
 from sgdvar.process import SGD, check_process

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sgdvar.certificates import Verdict
-from sgdvar.monte_carlo.intervals import LARGEST_SHARE
+from sgdvar.monte_carlo.statistics.intervals import LARGEST_SHARE
 from sgdvar.plotting import plot_variance
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 import sgdvar as sv
 from sgdvar.cli.numbers import percent_text
-from sgdvar.monte_carlo.intervals import LARGEST_SHARE
+from sgdvar.monte_carlo.statistics.intervals import LARGEST_SHARE
 from sgdvar.scalars import Array
 
 __all__ = ["Cell", "Estimates", "cells_of"]

@@ -15,7 +15,7 @@ import sgdvar as sv
 from sgdvar.cli.cells import Cell, Estimates
 from sgdvar.cli.numbers import estimate_texts, percent_text
 from sgdvar.cli.results import facts_text
-from sgdvar.monte_carlo.intervals import LARGEST_SHARE
+from sgdvar.monte_carlo.statistics.intervals import LARGEST_SHARE
 
 __all__ = ["COLUMNS", "csv_text", "json_text", "page_text"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sgdvar.monte_carlo.design import detectable_discrepancy, replicates_needed
 from sgdvar.monte_carlo.differences import estimate_difference
 from sgdvar.monte_carlo.estimate import Estimate
 from sgdvar.monte_carlo.estimators import (
@@ -14,7 +13,8 @@ from sgdvar.monte_carlo.estimators import (
     estimate_mean_weights,
     estimate_weight_covariance,
 )
-from sgdvar.monte_carlo.runs import RunOptions
+from sgdvar.monte_carlo.running.runs import RunOptions
+from sgdvar.monte_carlo.statistics.design import detectable_discrepancy, replicates_needed
 
 __all__ = [
     "Estimate",

@@ -9,13 +9,13 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from sgdvar.monte_carlo.dynamics.nested import nested_dynamics_of
 from sgdvar.monte_carlo.estimate import Estimate
 from sgdvar.monte_carlo.estimation import doubts, requested_run, squared_error, variance_reduction
-from sgdvar.monte_carlo.nested import nested_dynamics_of
 from sgdvar.monte_carlo.quantities import gradient_variance_of
-from sgdvar.monte_carlo.runs import RunOptions, digest
-from sgdvar.monte_carlo.statistics import Functional, Summary, summarise
-from sgdvar.monte_carlo.trajectories import Record
+from sgdvar.monte_carlo.running.runs import RunOptions, digest
+from sgdvar.monte_carlo.running.trajectories import Record
+from sgdvar.monte_carlo.statistics.summaries import Functional, Summary, summarise
 from sgdvar.problems import DifferentiableModel
 from sgdvar.process import SGD, check_process
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from sgdvar.monte_carlo.bounds import Bound
-from sgdvar.monte_carlo.intervals import BoundedInterval, normal_interval
-from sgdvar.monte_carlo.statistics import Summary, bounded_interval
+from sgdvar.monte_carlo.statistics.bounds import Bound
+from sgdvar.monte_carlo.statistics.intervals import BoundedInterval, normal_interval
+from sgdvar.monte_carlo.statistics.summaries import Summary, bounded_interval
 from sgdvar.scalars import Array
 
 __all__ = ["Estimate"]

@@ -9,13 +9,13 @@ from functools import partial
 
 import numpy as np
 
-from sgdvar.monte_carlo.controls import fitted_controls
+from sgdvar.monte_carlo.control.fitting import fitted_controls
 from sgdvar.monte_carlo.estimate import Estimate
-from sgdvar.monte_carlo.intervals import tail_warning
 from sgdvar.monte_carlo.quantities import Quantity
-from sgdvar.monte_carlo.runs import Run, RunOptions, digest
-from sgdvar.monte_carlo.statistics import Summary, summarise, summarise_mean, summarise_pairs
-from sgdvar.monte_carlo.trajectories import Record
+from sgdvar.monte_carlo.running.runs import Run, RunOptions, digest
+from sgdvar.monte_carlo.running.trajectories import Record
+from sgdvar.monte_carlo.statistics.intervals import tail_warning
+from sgdvar.monte_carlo.statistics.summaries import Summary, summarise, summarise_mean, summarise_pairs
 from sgdvar.process import SGD
 
 __all__ = ["doubts", "estimated", "requested_run", "squared_error", "variance_reduction"]

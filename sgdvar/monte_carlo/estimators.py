@@ -18,8 +18,8 @@ from sgdvar.monte_carlo.quantities import (
     mean_gradient_of,
     mean_weights_of,
 )
-from sgdvar.monte_carlo.runs import RunOptions
-from sgdvar.monte_carlo.statistics import summarise_covariance
+from sgdvar.monte_carlo.running.runs import RunOptions
+from sgdvar.monte_carlo.statistics.summaries import summarise_covariance
 from sgdvar.process import SGD
 
 __all__ = [

@@ -14,18 +14,18 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sgdvar.data import Data
-from sgdvar.monte_carlo.bounds import (
+from sgdvar.monte_carlo.dynamics.chain import GradientMap
+from sgdvar.monte_carlo.landscapes.linear import LossSurface
+from sgdvar.monte_carlo.landscapes.moments import batch_moments, landscape_of, rounding_bound
+from sgdvar.monte_carlo.running.trajectories import Record
+from sgdvar.monte_carlo.statistics.bounds import (
     Bound,
     full_gradient_pair_bound,
     gradient_pair_bound,
     gradient_square_bound,
     loss_bound,
 )
-from sgdvar.monte_carlo.chain import GradientMap
-from sgdvar.monte_carlo.landscape import LossSurface
-from sgdvar.monte_carlo.measures import batch_moments, landscape_of, rounding_bound
-from sgdvar.monte_carlo.statistics import Functional
-from sgdvar.monte_carlo.trajectories import Record
+from sgdvar.monte_carlo.statistics.summaries import Functional
 from sgdvar.process import SGD
 from sgdvar.scalars import Array
 

@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 
 import sgdvar as sv
-from sgdvar.monte_carlo.design import replicates_needed
-from sgdvar.monte_carlo.intervals import normal_quantile
+from sgdvar.monte_carlo.statistics.design import replicates_needed
+from sgdvar.monte_carlo.statistics.intervals import normal_quantile
 
 FALSE_ALARM_RATE = 1e-9  # for all statistical tests together
 COMPARISONS = 10_000  # over which it is divided; the judge counts them

@@ -355,7 +355,7 @@ def test_what_has_no_exact_variance_is_refused_before_any_simulation(monkeypatch
     def fail(*_):
         raise AssertionError("simulated")
 
-    monkeypatch.setattr("sgdvar.monte_carlo.runs.Run.summaries", fail)
+    monkeypatch.setattr("sgdvar.monte_carlo.running.runs.Run.summaries", fail)
     floats = network(sv.Dataset([[1.5], [2.0]], [1.0, 0.0]), 0.1, start=([[0.5]], [[0.5]]))
     with pytest.raises(sv.NotExactError, match="rationalize"):
         sv.verify(floats, [1], [1, 2])

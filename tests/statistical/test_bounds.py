@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 import sgdvar as sv
-from sgdvar.monte_carlo.bounds import (
+from sgdvar.monte_carlo.dynamics.chain import GradientMap
+from sgdvar.monte_carlo.statistics.bounds import (
     full_gradient_pair_bound,
     gradient_pair_bound,
     gradient_square_bound,
     loss_bound,
 )
-from sgdvar.monte_carlo.chain import GradientMap
-from sgdvar.monte_carlo.enclosure import Batches, enclosure
-from sgdvar.monte_carlo.intervals import empirical_bernstein
+from sgdvar.monte_carlo.statistics.enclosure import Batches, enclosure
+from sgdvar.monte_carlo.statistics.intervals import empirical_bernstein
 from tests.statistical.brute_force import example_chances, flat, outcomes
 
 RNG = np.random.default_rng(0)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import sgdvar as sv
-from sgdvar.monte_carlo import noise as noise_module
-from sgdvar.monte_carlo.chain import Chain, GradientMap, directions, products, pulled_back
-from sgdvar.monte_carlo.landscape import Landscape
-from sgdvar.monte_carlo.noise import gradient_noise
+from sgdvar.monte_carlo.dynamics.chain import Chain, GradientMap, directions, products, pulled_back
+from sgdvar.monte_carlo.landscapes import noise as noise_module
+from sgdvar.monte_carlo.landscapes.linear import Landscape
+from sgdvar.monte_carlo.landscapes.noise import gradient_noise
 
 RNG = np.random.default_rng(0)
 N, P, Q = 7, 3, 2

@@ -18,12 +18,12 @@ import pytest
 
 import sgdvar as sv
 from sgdvar.errors import CheckpointError
-from sgdvar.monte_carlo import checkpoints, execution, runs
-from sgdvar.monte_carlo.checkpoints import Checkpoint
-from sgdvar.monte_carlo.runs import Run
-from sgdvar.monte_carlo.statistics import summarise_covariance, summarise_variance
-from sgdvar.monte_carlo.totals import Totals
-from sgdvar.monte_carlo.trajectories import Trajectories
+from sgdvar.monte_carlo.running import checkpoints, execution, runs
+from sgdvar.monte_carlo.running.checkpoints import Checkpoint
+from sgdvar.monte_carlo.running.runs import Run
+from sgdvar.monte_carlo.running.totals import Totals
+from sgdvar.monte_carlo.running.trajectories import Trajectories
+from sgdvar.monte_carlo.statistics.summaries import summarise_covariance, summarise_variance
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
@@ -202,7 +202,7 @@ def test_the_bits_do_not_depend_on_the_size_of_chunks(path, chunk_size):
 def test_a_run_that_is_killed_goes_on_from_its_last_save(path):
     program = f"""
 import os, signal, numpy as np, sgdvar as sv
-from sgdvar.monte_carlo import execution
+from sgdvar.monte_carlo.running import execution
 execution._SAVE_EVERY = -1.0
 X, y = np.array({X.tolist()}), np.array({Y.tolist()})
 sgd = sv.SGD(sv.LinearRegression(sv.Dataset(X, y)), start=np.zeros(3), step_size=0.1)
@@ -495,9 +495,9 @@ import os, random, signal, sys, time
 from dataclasses import fields
 from pathlib import Path
 import numpy as np
-from sgdvar.monte_carlo.checkpoints import Checkpoint
-from sgdvar.monte_carlo.statistics import Summary
-from sgdvar.monte_carlo.totals import Part, Totals
+from sgdvar.monte_carlo.running.checkpoints import Checkpoint
+from sgdvar.monte_carlo.statistics.summaries import Summary
+from sgdvar.monte_carlo.running.totals import Part, Totals
 
 def totals(count):
     filled = {item.name: np.full(4000, float(count)) for item in fields(Summary)}

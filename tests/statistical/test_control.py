@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 
 import sgdvar as sv
-from sgdvar.monte_carlo import control as control_module
-from sgdvar.monte_carlo.chain import GradientMap
-from sgdvar.monte_carlo.control import (
+from sgdvar.monte_carlo.control import variates as control_module
+from sgdvar.monte_carlo.control.linearised import linearised_moments, linearised_operations
+from sgdvar.monte_carlo.control.variates import (
     ControlVariates,
     coefficients,
     control_variates,
     influence,
     variance_ratio,
 )
-from sgdvar.monte_carlo.controlled import controlled_dynamics_of
-from sgdvar.monte_carlo.linearised import linearised_moments, linearised_operations
-from sgdvar.monte_carlo.measures import batch_moments, landscape_of
-from sgdvar.monte_carlo.statistics import summarise_mean, summarise_variance
-from sgdvar.monte_carlo.trajectories import Record, Trajectories
+from sgdvar.monte_carlo.dynamics.chain import GradientMap
+from sgdvar.monte_carlo.dynamics.controlled import controlled_dynamics_of
+from sgdvar.monte_carlo.landscapes.moments import batch_moments, landscape_of
+from sgdvar.monte_carlo.running.trajectories import Record, Trajectories
+from sgdvar.monte_carlo.statistics.summaries import summarise_mean, summarise_variance
 from tests.statistical.brute_force import batches, example_chances, outcomes
 
 RNG = np.random.default_rng(0)

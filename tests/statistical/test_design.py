@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sgdvar.monte_carlo.design import detectable_deviation, detectable_discrepancy, replicates_needed
-from sgdvar.monte_carlo.intervals import empirical_bernstein
+from sgdvar.monte_carlo.statistics.design import detectable_deviation, detectable_discrepancy, replicates_needed
+from sgdvar.monte_carlo.statistics.intervals import empirical_bernstein
 
 RATES = {"false_alarm_rate": 0.05, "miss_rate": 0.1}
 DESIGNS = {

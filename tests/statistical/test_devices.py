@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 import sgdvar as sv
-from sgdvar.monte_carlo import devices, trajectories
-from sgdvar.monte_carlo.devices import side_by_side
-from sgdvar.monte_carlo.trajectories import Trajectories
+from sgdvar.monte_carlo.running import devices, trajectories
+from sgdvar.monte_carlo.running.devices import side_by_side
+from sgdvar.monte_carlo.running.trajectories import Trajectories
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -12,10 +12,10 @@ import pytest
 import sympy
 
 import sgdvar as sv
-from sgdvar.monte_carlo.dynamics import dynamics_of
-from sgdvar.monte_carlo.runs import Run
-from sgdvar.monte_carlo.statistics import summarise_mean
-from sgdvar.monte_carlo.trajectories import Trajectories
+from sgdvar.monte_carlo.dynamics.base import dynamics_of
+from sgdvar.monte_carlo.running.runs import Run
+from sgdvar.monte_carlo.running.trajectories import Trajectories
+from sgdvar.monte_carlo.statistics.summaries import summarise_mean
 
 RNG = np.random.default_rng(0)
 X, Y, Z = RNG.normal(size=(12, 3)), RNG.normal(size=12), RNG.normal(size=(12, 2))

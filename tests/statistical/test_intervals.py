@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sgdvar.monte_carlo.intervals import (
+from sgdvar.monte_carlo.statistics.intervals import (
     BoundedInterval,
     check_rate,
     empirical_bernstein,
@@ -18,7 +18,7 @@ from sgdvar.monte_carlo.intervals import (
     normal_quantile,
     tail_warning,
 )
-from sgdvar.monte_carlo.statistics import Functional, bounded_interval, summarise_pairs, summarise_variance
+from sgdvar.monte_carlo.statistics.summaries import Functional, bounded_interval, summarise_pairs, summarise_variance
 
 SEEDS, LEVEL = 1000, 0.95
 LAWS = {  # of numbers from 0 to 1, with their variances

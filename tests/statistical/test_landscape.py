@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import sgdvar as sv
-from sgdvar.monte_carlo.chain import Chain, GradientMap
-from sgdvar.monte_carlo.landscape import Landscape
-from sgdvar.monte_carlo.noise import gradient_noise
+from sgdvar.monte_carlo.dynamics.chain import Chain, GradientMap
+from sgdvar.monte_carlo.landscapes.linear import Landscape
+from sgdvar.monte_carlo.landscapes.noise import gradient_noise
 from sgdvar.monte_carlo.samplers import FiniteBatches
 
 RNG = np.random.default_rng(0)

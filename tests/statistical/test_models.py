@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 import sgdvar as sv
-from sgdvar.monte_carlo import model_landscape
-from sgdvar.monte_carlo.chain import Chain, GradientMap
-from sgdvar.monte_carlo.devices import settings
-from sgdvar.monte_carlo.dynamics import LayerDynamics, dynamics_of
-from sgdvar.monte_carlo.landscape import Landscape
-from sgdvar.monte_carlo.measures import has_conditional_moments
-from sgdvar.monte_carlo.model_landscape import ModelLandscape
-from sgdvar.monte_carlo.models import ExampleLoss, float_parts
-from sgdvar.monte_carlo.noise import gradient_noise
+from sgdvar.monte_carlo.dynamics.base import LayerDynamics, dynamics_of
+from sgdvar.monte_carlo.dynamics.chain import Chain, GradientMap
+from sgdvar.monte_carlo.dynamics.models import ExampleLoss, float_parts
+from sgdvar.monte_carlo.landscapes import models as model_landscape
+from sgdvar.monte_carlo.landscapes.linear import Landscape
+from sgdvar.monte_carlo.landscapes.models import ModelLandscape
+from sgdvar.monte_carlo.landscapes.moments import has_conditional_moments
+from sgdvar.monte_carlo.landscapes.noise import gradient_noise
+from sgdvar.monte_carlo.running.devices import settings
 from tests.statistical.brute_force import outcomes
 
 RNG = np.random.default_rng(0)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import sgdvar as sv
-from sgdvar.monte_carlo.nested import nested_dynamics_of
-from sgdvar.monte_carlo.trajectories import Trajectories
+from sgdvar.monte_carlo.dynamics.nested import nested_dynamics_of
+from sgdvar.monte_carlo.running.trajectories import Trajectories
 
 SIZES = (1, 3, 4)
 REPLICATES = 20_000

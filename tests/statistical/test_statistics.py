@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sgdvar.monte_carlo.intervals import empirical_bernstein
-from sgdvar.monte_carlo.pilots import no_reference, relative_variance
-from sgdvar.monte_carlo.statistics import (
+from sgdvar.monte_carlo.statistics.intervals import empirical_bernstein
+from sgdvar.monte_carlo.statistics.pilots import no_reference, relative_variance
+from sgdvar.monte_carlo.statistics.summaries import (
     Functional,
     Summary,
     bounded_interval,

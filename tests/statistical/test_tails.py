@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import sgdvar as sv
-from sgdvar.monte_carlo.chain import GradientMap
-from sgdvar.monte_carlo.tails import reweighted_squares_variance, squares_variances
+from sgdvar.monte_carlo.dynamics.chain import GradientMap
+from sgdvar.monte_carlo.statistics.tails import reweighted_squares_variance, squares_variances
 from tests.statistical.brute_force import outcomes
 
 RNG = np.random.default_rng(0)

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 import sgdvar as sv
-from sgdvar.monte_carlo import trajectories
+from sgdvar.monte_carlo.running import trajectories
 
 RNG = np.random.default_rng(0)
 X, Y, Z = RNG.normal(size=(12, 3)), RNG.normal(size=12), RNG.normal(size=(12, 2))

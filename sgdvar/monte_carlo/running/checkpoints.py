@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sgdvar.errors import CheckpointError
-from sgdvar.monte_carlo.totals import Totals
+from sgdvar.monte_carlo.running.totals import Totals
 
 __all__ = ["Checkpoint"]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from sgdvar.data import Data, GaussianPopulation
-from sgdvar.monte_carlo.chain import Chain, GradientMap
-from sgdvar.monte_carlo.landscape import Landscape, LossSurface
-from sgdvar.monte_carlo.model_landscape import ModelLandscape
-from sgdvar.monte_carlo.noise import gradient_noise
-from sgdvar.monte_carlo.trajectories import Record
+from sgdvar.monte_carlo.dynamics.chain import Chain, GradientMap
+from sgdvar.monte_carlo.landscapes.linear import Landscape, LossSurface
+from sgdvar.monte_carlo.landscapes.models import ModelLandscape
+from sgdvar.monte_carlo.landscapes.noise import gradient_noise
+from sgdvar.monte_carlo.running.trajectories import Record
 from sgdvar.problems import DifferentiableModel
 from sgdvar.process import SGD, check_process
 from sgdvar.scalars import Array

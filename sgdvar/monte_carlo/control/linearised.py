@@ -29,7 +29,7 @@ import numpy as np
 
 from sgdvar.data import Data, GaussianPopulation
 from sgdvar.moments import reference_weights
-from sgdvar.monte_carlo.chain import Chain
+from sgdvar.monte_carlo.dynamics.chain import Chain
 from sgdvar.monte_carlo.examples import Examples
 from sgdvar.process import SGD
 from sgdvar.scalars import Array

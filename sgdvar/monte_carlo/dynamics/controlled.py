@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from sgdvar.data import Data, Dataset, DiscretePopulation, GaussianPopulation
-from sgdvar.monte_carlo.chain import Chain, products, pulled_back
-from sgdvar.monte_carlo.dynamics import GRADIENT_LIMIT
+from sgdvar.monte_carlo.dynamics.base import GRADIENT_LIMIT
+from sgdvar.monte_carlo.dynamics.chain import Chain, products, pulled_back
 from sgdvar.monte_carlo.examples import Examples
-from sgdvar.monte_carlo.landscape import Landscape
+from sgdvar.monte_carlo.landscapes.linear import Landscape
 from sgdvar.monte_carlo.samplers import Sampler, sampler_for
 from sgdvar.monte_carlo.samplers.protocol import Leaf
 from sgdvar.problems import LinearRegression
@@ -24,7 +24,7 @@ __all__ = ["ControlledDynamics", "controlled_dynamics_of"]
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
 class ControlledDynamics:
-    r"""A network and its linearised SGD (``sgdvar.monte_carlo.linearised``), which see the same batches.
+    r"""A network and its linearised SGD (``sgdvar.monte_carlo.control.linearised``), which see the same batches.
 
     A state holds the layers, then :math:`\delta`, then :math:`\bar W` (the same in all replicates), each in the shapes
     of the layers.

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sgdvar.errors import CheckpointError
-from sgdvar.monte_carlo.checkpoints import Checkpoint
-from sgdvar.monte_carlo.devices import side_by_side
-from sgdvar.monte_carlo.processes import gathered, process_count, process_index
-from sgdvar.monte_carlo.statistics import Summary
-from sgdvar.monte_carlo.totals import Cells, Totals, joined
-from sgdvar.monte_carlo.trajectories import Block, Record, Trajectories
+from sgdvar.monte_carlo.running.checkpoints import Checkpoint
+from sgdvar.monte_carlo.running.devices import side_by_side
+from sgdvar.monte_carlo.running.processes import gathered, process_count, process_index
+from sgdvar.monte_carlo.running.totals import Cells, Totals, joined
+from sgdvar.monte_carlo.running.trajectories import Block, Record, Trajectories
+from sgdvar.monte_carlo.statistics.summaries import Summary
 
 __all__ = ["Execution", "Measure"]
 

@@ -1,7 +1,7 @@
 r"""Control variates for estimates on networks: polynomials in the linearised SGD, whose means are known exactly.
 
-The deviation :math:`\delta` of ``sgdvar.monte_carlo.linearised`` is simulated with the network, on the same batches. In
-coordinates z in which its covariance is the identity, the features
+The deviation :math:`\delta` of ``sgdvar.monte_carlo.control.linearised`` is simulated with the network, on the same
+batches. In coordinates z in which its covariance is the identity, the features
 
 .. math:: z_i \qquad\text{and}\qquad z_i z_j - [i = j]
 
@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdvar.monte_carlo.linearised import LinearisedMoments, linearised_moments
-from sgdvar.monte_carlo.trajectories import Record
+from sgdvar.monte_carlo.control.linearised import LinearisedMoments, linearised_moments
+from sgdvar.monte_carlo.running.trajectories import Record
 from sgdvar.process import SGD
 from sgdvar.scalars import Array
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from sgdvar.monte_carlo.statistics import Summary
+from sgdvar.monte_carlo.statistics.summaries import Summary
 
 __all__ = ["Cells", "Part", "Totals", "joined"]
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from sgdvar.data import Data, GaussianPopulation
 from sgdvar.moments import reference_weights
-from sgdvar.monte_carlo.chain import Chain, GradientMap, directions, factors, products
+from sgdvar.monte_carlo.dynamics.chain import Chain, GradientMap, directions, factors, products
 from sgdvar.monte_carlo.examples import Examples
 from sgdvar.scalars import Array
 

@@ -17,11 +17,11 @@ import numpy as np
 from jax import lax
 
 from sgdvar.data import Data, GaussianPopulation
-from sgdvar.monte_carlo.chain import GradientMap
-from sgdvar.monte_carlo.devices import settings
-from sgdvar.monte_carlo.dynamics import GRADIENT_LIMIT
+from sgdvar.monte_carlo.dynamics.base import GRADIENT_LIMIT
+from sgdvar.monte_carlo.dynamics.chain import GradientMap
+from sgdvar.monte_carlo.dynamics.models import ExampleLoss, float_parts
 from sgdvar.monte_carlo.examples import Examples
-from sgdvar.monte_carlo.models import ExampleLoss, float_parts
+from sgdvar.monte_carlo.running.devices import settings
 from sgdvar.process import SGD
 from sgdvar.scalars import Array
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from sgdvar.data import GaussianPopulation
 from sgdvar.moments import reference_weights
-from sgdvar.monte_carlo.chain import factors, products
+from sgdvar.monte_carlo.dynamics.chain import factors, products
 from sgdvar.monte_carlo.examples import Examples
 from sgdvar.process import SGD
 from sgdvar.scalars import Array

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgdvar.data import Data, GaussianPopulation
-from sgdvar.monte_carlo.chain import Chain, GradientMap
-from sgdvar.monte_carlo.enclosure import Enclosure, enclosure
-from sgdvar.monte_carlo.landscape import Landscape
+from sgdvar.monte_carlo.dynamics.chain import Chain, GradientMap
+from sgdvar.monte_carlo.landscapes.linear import Landscape
+from sgdvar.monte_carlo.statistics.enclosure import Enclosure, enclosure
 from sgdvar.problems import DeepLinearNetwork, LinearRegression
 from sgdvar.process import SGD
 from sgdvar.scalars import Array

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from sgdvar.monte_carlo.devices import settings
+from sgdvar.monte_carlo.running.devices import settings
 
 __all__ = ["check_same", "decided_by_first", "gathered", "process_count", "process_index", "together"]
 

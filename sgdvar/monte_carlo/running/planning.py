@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import reduce
 
 from sgdvar.errors import BudgetExceededError
-from sgdvar.monte_carlo.devices import side_by_side, workers
-from sgdvar.monte_carlo.execution import Measure
-from sgdvar.monte_carlo.pilots import no_reference, relative_variance
-from sgdvar.monte_carlo.statistics import Summary
-from sgdvar.monte_carlo.trajectories import Block, Record, Trajectories
+from sgdvar.monte_carlo.running.devices import side_by_side, workers
+from sgdvar.monte_carlo.running.execution import Measure
+from sgdvar.monte_carlo.running.trajectories import Block, Record, Trajectories
+from sgdvar.monte_carlo.statistics.pilots import no_reference, relative_variance
+from sgdvar.monte_carlo.statistics.summaries import Summary
 
 __all__ = ["Plan"]
 

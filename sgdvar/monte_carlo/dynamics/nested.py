@@ -17,8 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sgdvar.monte_carlo.chain import products, pulled_back
-from sgdvar.monte_carlo.dynamics import GRADIENT_LIMIT
+from sgdvar.monte_carlo.dynamics.base import GRADIENT_LIMIT
+from sgdvar.monte_carlo.dynamics.chain import products, pulled_back
 from sgdvar.monte_carlo.examples import Examples
 from sgdvar.monte_carlo.samplers import Sampler
 from sgdvar.monte_carlo.samplers.draws import fold_sequence

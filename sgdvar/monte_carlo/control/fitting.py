@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sgdvar.monte_carlo.control import ControlVariates, control_variates, influence, variance_ratio
-from sgdvar.monte_carlo.controlled import ControlledDynamics, controlled_dynamics_of
-from sgdvar.monte_carlo.linearised import linearised_operations
-from sgdvar.monte_carlo.processes import decided_by_first
+from sgdvar.monte_carlo.control.linearised import linearised_operations
+from sgdvar.monte_carlo.control.variates import ControlVariates, control_variates, influence, variance_ratio
+from sgdvar.monte_carlo.dynamics.controlled import ControlledDynamics, controlled_dynamics_of
 from sgdvar.monte_carlo.quantities import Contribution
-from sgdvar.monte_carlo.runs import Run
-from sgdvar.monte_carlo.statistics import Functional
-from sgdvar.monte_carlo.trajectories import Record
+from sgdvar.monte_carlo.running.processes import decided_by_first
+from sgdvar.monte_carlo.running.runs import Run
+from sgdvar.monte_carlo.running.trajectories import Record
+from sgdvar.monte_carlo.statistics.summaries import Functional
 from sgdvar.problems import DeepLinearNetwork
 from sgdvar.scalars import Array
 

@@ -8,7 +8,7 @@ from functools import reduce
 
 import numpy as np
 
-from sgdvar.monte_carlo.statistics import Summary
+from sgdvar.monte_carlo.statistics.summaries import Summary
 
 __all__ = ["no_reference", "relative_variance"]
 

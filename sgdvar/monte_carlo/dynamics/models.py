@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from sgdvar.data import Data
-from sgdvar.monte_carlo.devices import settings
-from sgdvar.monte_carlo.dynamics import GRADIENT_LIMIT
-from sgdvar.monte_carlo.example_draws import ExampleDraws, draws_of
+from sgdvar.monte_carlo.dynamics.base import GRADIENT_LIMIT
+from sgdvar.monte_carlo.dynamics.example_draws import ExampleDraws, draws_of
+from sgdvar.monte_carlo.running.devices import settings
 from sgdvar.monte_carlo.samplers.protocol import Leaf
 from sgdvar.problems import DifferentiableModel
 from sgdvar.process import SGD

@@ -15,7 +15,7 @@ import numpy as np
 
 from sgdvar.data import Data, GaussianPopulation
 from sgdvar.moments import reference_weights
-from sgdvar.monte_carlo.chain import Chain, products, pulled_back
+from sgdvar.monte_carlo.dynamics.chain import Chain, products, pulled_back
 from sgdvar.monte_carlo.examples import Examples
 from sgdvar.scalars import Array
 

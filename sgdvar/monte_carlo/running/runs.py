@@ -15,15 +15,15 @@ import jax
 import numpy as np
 
 from sgdvar import __version__
-from sgdvar.monte_carlo.checkpoints import Checkpoint
-from sgdvar.monte_carlo.dynamics import Dynamics, dynamics_of
-from sgdvar.monte_carlo.execution import Execution, Measure
-from sgdvar.monte_carlo.models import ExampleLoss, float_parts
-from sgdvar.monte_carlo.planning import Plan
-from sgdvar.monte_carlo.processes import check_same, decided_by_first, process_count, process_index, together
-from sgdvar.monte_carlo.progress import Progress, reporter
-from sgdvar.monte_carlo.totals import Cells
-from sgdvar.monte_carlo.trajectories import Precision, Trajectories
+from sgdvar.monte_carlo.dynamics.base import Dynamics, dynamics_of
+from sgdvar.monte_carlo.dynamics.models import ExampleLoss, float_parts
+from sgdvar.monte_carlo.running.checkpoints import Checkpoint
+from sgdvar.monte_carlo.running.execution import Execution, Measure
+from sgdvar.monte_carlo.running.planning import Plan
+from sgdvar.monte_carlo.running.processes import check_same, decided_by_first, process_count, process_index, together
+from sgdvar.monte_carlo.running.progress import Progress, reporter
+from sgdvar.monte_carlo.running.totals import Cells
+from sgdvar.monte_carlo.running.trajectories import Precision, Trajectories
 from sgdvar.problems import DifferentiableModel
 from sgdvar.process import SGD, check_process
 from sgdvar.scalars import check_count, check_sequence

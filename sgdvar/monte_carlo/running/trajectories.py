@@ -23,8 +23,8 @@ from jax.sharding import Mesh, NamedSharding
 
 from sgdvar.errors import BudgetExceededError, NonFiniteError
 from sgdvar.exact import stable_step_size
-from sgdvar.monte_carlo.devices import REPLICATES, available_bytes, local_mesh, settings, spec, workers
-from sgdvar.monte_carlo.dynamics import GRADIENT_LIMIT, Dynamics
+from sgdvar.monte_carlo.dynamics.base import GRADIENT_LIMIT, Dynamics
+from sgdvar.monte_carlo.running.devices import REPLICATES, available_bytes, local_mesh, settings, spec, workers
 from sgdvar.monte_carlo.samplers.threefry import implementation
 from sgdvar.problems import LinearRegression
 from sgdvar.process import SGD

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from sgdvar.monte_carlo.intervals import check_rate, upper_quantile
+from sgdvar.monte_carlo.statistics.intervals import check_rate, upper_quantile
 from sgdvar.scalars import check_count
 
 __all__ = ["detectable_deviation", "detectable_discrepancy", "replicates_needed"]

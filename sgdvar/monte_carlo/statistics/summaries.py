@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sgdvar.monte_carlo.intervals import BoundedInterval, empirical_bernstein
+from sgdvar.monte_carlo.statistics.intervals import BoundedInterval, empirical_bernstein
 from sgdvar.scalars import Array
 
 __all__ = [

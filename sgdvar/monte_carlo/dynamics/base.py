@@ -12,7 +12,7 @@ from typing import Protocol
 import jax
 import numpy as np
 
-from sgdvar.monte_carlo.chain import products, pulled_back
+from sgdvar.monte_carlo.dynamics.chain import products, pulled_back
 from sgdvar.monte_carlo.samplers import Sampler, sampler_for
 from sgdvar.monte_carlo.samplers.protocol import Leaf
 from sgdvar.problems import DifferentiableModel
@@ -60,7 +60,7 @@ class Dynamics(Protocol):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
 class LayerDynamics:
-    r"""Linear layers under the squared loss: :math:`A_j^\top R\, B_j^\top + \lambda W_j`, as in ``chain.py``.
+    r"""Linear layers under the squared loss: :math:`A_j^\top R\, B_j^\top + \lambda W_j`, in the notation of ``chain``.
 
     Attributes:
         sampler: Draws R, the gradient of linear regression at the product of the layers.
@@ -102,7 +102,7 @@ def dynamics_of(sgd: SGD) -> Dynamics:
         ValueError: The functions of a differentiable model do not take or return what they must.
     """
     if isinstance(sgd.problem, DifferentiableModel):
-        from sgdvar.monte_carlo.models import ModelDynamics  # which is an implementation of the protocol above
+        from sgdvar.monte_carlo.dynamics.models import ModelDynamics  # which is an implementation of the protocol above
 
         return ModelDynamics.of(sgd)
     layers = tuple(np.asarray(layer, dtype=np.float64) for layer in sgd.layers)

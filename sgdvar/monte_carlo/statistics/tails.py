@@ -17,7 +17,7 @@ import numpy as np
 from sgdvar.data import GaussianPopulation
 from sgdvar.errors import BudgetExceededError, NotExactError
 from sgdvar.exact import gradient_fourth_moment, gradient_variance
-from sgdvar.monte_carlo.chain import GradientMap, factors, products, pulled_back
+from sgdvar.monte_carlo.dynamics.chain import GradientMap, factors, products, pulled_back
 from sgdvar.monte_carlo.examples import Examples
 from sgdvar.problems import DifferentiableModel
 from sgdvar.process import SGD

@@ -1,0 +1,1 @@
+"""What is known given weights: the loss, its gradient, and the moments of the next batch."""

@@ -1,0 +1,1 @@
+"""How replicates are simulated: trajectories in tiles, blocks and chunks, on devices and in processes."""

@@ -1,0 +1,1 @@
+"""From replicates to estimates: summaries, standard errors, intervals, bounds and planning."""
