@@ -8,14 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sgdvar.data import Data, Dataset, DiscretePopulation, GaussianPopulation
 from sgdvar.monte_carlo.dynamics.base import GRADIENT_LIMIT
 from sgdvar.monte_carlo.dynamics.chain import Chain, products, pulled_back
-from sgdvar.monte_carlo.examples import Examples
 from sgdvar.monte_carlo.landscapes.linear import Landscape
-from sgdvar.monte_carlo.samplers import Sampler, sampler_for
+from sgdvar.monte_carlo.samplers import Sampler
 from sgdvar.monte_carlo.samplers.protocol import Leaf
-from sgdvar.problems import LinearRegression
+from sgdvar.monte_carlo.samplers.stacked import stacked_sampler
 from sgdvar.process import SGD
 
 __all__ = ["ControlledDynamics", "controlled_dynamics_of"]
@@ -99,19 +97,6 @@ def controlled_dynamics_of(sgd: SGD) -> ControlledDynamics:
     layers = tuple(np.asarray(layer, dtype=np.float64) for layer in sgd.layers)
     shape = (layers[-1].shape[0], layers[0].shape[1])
     landscape = Landscape.of(sgd.problem.data, Chain((shape,)), 0.0)
-    regression = LinearRegression(_repeated(sgd.problem.data, 3))
-    sampler = sampler_for(SGD(regression, np.zeros((3 * shape[0], shape[1])), 0.0, sgd.sampling))
     decay = np.asarray(sgd.problem.weight_decay, dtype=np.float64)
-    return ControlledDynamics(sampler, layers, decay, landscape.origin, landscape.hessian, landscape.slope)
-
-
-def _repeated(data: Data, times: int) -> Data:
-    """The same data in floats, with all targets repeated."""
-    if isinstance(data, GaussianPopulation):
-        teacher, factor, noise = (np.asarray(array, dtype=np.float64) for array in data.numbers())
-        return GaussianPopulation(np.tile(teacher, (times, 1)), factor, np.tile(noise, (times, 1)))
-    examples = Examples.of(data)
-    targets = np.tile(examples.y, (1, times))
-    if isinstance(data, Dataset):
-        return Dataset(examples.X, targets)
-    return DiscretePopulation(examples.X, targets, examples.probabilities)
+    at = landscape.origin, landscape.hessian, landscape.slope
+    return ControlledDynamics(stacked_sampler(sgd, 3), layers, decay, *at)

@@ -2,7 +2,7 @@ r"""Mini-batch gradients drawn at random: the one place that knows how.
 
 A sampler is a pytree of the data's arrays with one method, ``gradients``: the mean over a fresh batch of the gradient
 of the squared loss of linear regression, for many replicates at once. A network needs nothing else of a batch than this
-matrix at the product of its layers. The batch size is traced, so one compilation serves them all.
+matrix at the product of its layers. The batch size is traced, so few compilations serve them all.
 """
 
 from __future__ import annotations
