@@ -12,20 +12,18 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any, Literal, NamedTuple, TypeAlias
+from functools import cached_property
+from typing import Literal, NamedTuple, TypeAlias
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import NamedSharding
 
 from sgdvar.errors import BudgetExceededError, NonFiniteError
 from sgdvar.exact import stable_step_size
 from sgdvar.monte_carlo.dynamics.base import GRADIENT_LIMIT, Dynamics
-from sgdvar.monte_carlo.running.devices import REPLICATES, available_bytes, local_mesh, settings, spec, workers
-from sgdvar.monte_carlo.samplers.threefry import implementation
+from sgdvar.monte_carlo.running.compiled import simulate
+from sgdvar.monte_carlo.running.devices import available_bytes, local_mesh, settings, spec, workers
 from sgdvar.problems import LinearRegression
 from sgdvar.process import SGD
 from sgdvar.scalars import Array
@@ -41,7 +39,6 @@ _ACCELERATOR_CHUNK = 2**17  # replicates that keep an accelerator busy
 _MEMORY_SHARE = 4  # a chunk of default size takes at most the available memory over this
 _COPIES = 4  # of the records of a chunk are in memory at a time
 _PROBE = 512  # draws are enough to time a larger batch
-_NEVER = 2**31 - 1  # the step at which a replicate that stays finite fails
 _MAIN, _PILOT = 0, 1  # keys of the two never meet
 
 
@@ -233,7 +230,7 @@ class Trajectories:
             wanted = np.arange(-(-block.count // self._tile_size))
             tiles[place * self._tiles + wanted] = block.index * self._tiles + wanted
         with settings():
-            result = _simulate(
+            result = simulate(
                 np.int64(self.seed),
                 np.int32(_PILOT if first.is_pilot else _MAIN),
                 tiles,
@@ -273,109 +270,3 @@ class Trajectories:
             batch_size=batch_size,
             stable_step_size=stable,
         )
-
-
-@partial(jax.jit, static_argnames=("tile_size", "records", "mesh", "is_wide"))
-def _simulate(
-    seed: Any,
-    purpose: Any,
-    tiles: Any,
-    dynamics: Dynamics,
-    step_sizes: Any,
-    slots: Any,
-    count: Any,
-    batch_size: Any,
-    weight_limit: Any,
-    *,
-    tile_size: int,
-    records: int,
-    mesh: Mesh,
-    is_wide: bool,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The first ``count`` steps of all tiles whose index is not negative.
-
-    Returns:
-        States and batch gradients at the recorded steps, each of shape (records, R, D), and for each replicate the
-        first step at which it left the range of numbers (or the largest integer), shape (R,).
-    """
-    key = jax.random.key(seed, impl=implementation())
-    for value in (purpose, batch_size):
-        key = jax.random.fold_in(key, value)
-    tile = partial(_simulate_tile, tile_size=tile_size, records=records)
-
-    def own_share(tiles: Any, *shared: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """The tiles of one device."""
-        if is_wide:
-            kept = jax.vmap(tile, in_axes=(0, *[None] * len(shared)))(tiles, *shared)
-        else:
-            shapes = jax.eval_shape(tile, tiles[0], *shared)
-            nothing = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
-            kept = lax.map(lambda i: lax.cond(i < 0, lambda: nothing, lambda: tile(i, *shared)), tiles)
-        weights, gradients, failed = kept
-        rows = len(tiles) * tile_size
-        weights, gradients = (jnp.moveaxis(x, 0, 1).reshape(records, rows, -1) for x in (weights, gradients))
-        return weights, gradients, failed.reshape(rows)
-
-    shared = (key, dynamics, step_sizes, slots, count, batch_size, weight_limit)
-    result: tuple[jax.Array, jax.Array, jax.Array] = jax.shard_map(
-        own_share,
-        mesh=mesh,
-        in_specs=(spec(REPLICATES), *[spec()] * len(shared)),
-        out_specs=(spec(None, REPLICATES), spec(None, REPLICATES), spec(REPLICATES)),
-        check_vma=False,
-    )(tiles, *shared)
-    return result
-
-
-def _simulate_tile(
-    tile: Any,
-    key: Any,
-    dynamics: Dynamics,
-    step_sizes: Any,
-    slots: Any,
-    count: Any,
-    batch_size: Any,
-    weight_limit: Any,
-    *,
-    tile_size: int,
-    records: int,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    key = jax.random.fold_in(key, tile)
-    start = [jnp.broadcast_to(part, (tile_size, *part.shape)) for part in map(jnp.asarray, dynamics.start())]
-    nothing = jnp.zeros((records, *_flat(start).shape), start[0].dtype)
-    gradient_limit = min(GRADIENT_LIMIT, float(np.finfo(nothing.dtype).max))
-    never = jnp.full(tile_size, _NEVER, jnp.int32)
-
-    def advance(t: Any, carry: Any) -> Any:
-        state, weights, gradients, failed = carry
-        gradient = dynamics.gradients(jax.random.fold_in(key, t), state, batch_size)
-
-        def recorded() -> Any:
-            return (
-                lax.dynamic_update_index_in_dim(weights, _flat(state), slots[t], 0),
-                lax.dynamic_update_index_in_dim(gradients, _flat(gradient), slots[t], 0),
-                _largest(gradient) < gradient_limit,
-            )
-
-        is_recorded = slots[t] < records
-        weights, gradients, is_number = lax.cond(
-            is_recorded, recorded, lambda: (weights, gradients, jnp.ones(tile_size, bool))
-        )
-        is_number &= _largest(state) < weight_limit
-        failed = jnp.where(is_number, failed, jnp.minimum(failed, t))
-        state = [part - step_sizes[t] * step for part, step in zip(state, gradient, strict=True)]
-        return state, weights, gradients, failed
-
-    _, weights, gradients, failed = lax.fori_loop(0, count, advance, (start, nothing, nothing, never))
-    return weights, gradients, failed
-
-
-def _largest(state: list[jax.Array]) -> jax.Array:
-    """The largest absolute value of an entry for each replicate; not a number where an entry is none."""
-    return jnp.max(jnp.abs(_flat(state)), axis=1)
-
-
-def _flat(state: list[jax.Array]) -> jax.Array:
-    """The parts of a state as rows of entries, shape (R, D)."""
-    rows = [part.reshape(len(part), -1) for part in state]
-    return rows[0] if len(rows) == 1 else jnp.concatenate(rows, axis=1)

@@ -62,7 +62,7 @@ def small_blocks() -> Iterator[None]:
 
 def spread() -> dict[str, list[int]]:
     """The devices that hold a part of what a compiled call returns, and the replicates that each of them holds."""
-    simulate, devices, rows = trajectories._simulate, set(), set()
+    simulate, devices, rows = trajectories.simulate, set(), set()
 
     def watched(*arguments: Any, **options: Any) -> Any:
         result = simulate(*arguments, **options)
@@ -71,13 +71,13 @@ def spread() -> dict[str, list[int]]:
         rows.update(shard.data.shape[1] for shard in shards)
         return result
 
-    trajectories._simulate = watched
+    trajectories.simulate = watched
     try:
         estimate(processes()["regression"], 5000)
         with small_blocks():
             estimate(processes()["regression"], 2000)
     finally:
-        trajectories._simulate = simulate
+        trajectories.simulate = simulate
     return {"devices": sorted(devices), "rows": sorted(rows)}
 
 
