@@ -46,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(sys.argv[1:] if argv is None else list(argv))
     except SystemExit as done:  # help, version, and errors in the grammar
         return done.code if isinstance(done.code, int) else 0
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        sys.stderr.write(f"sgdvar: interrupted{interrupt}\n")
         return _INTERRUPTED
     except BrokenPipeError:  # the reader has gone: say nothing, not even when Python flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

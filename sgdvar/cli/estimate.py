@@ -85,10 +85,14 @@ def _find(arguments: Namespace, inputs: Inputs) -> Estimates:
     quantity, level = _QUANTITIES[arguments.quantity], float(arguments.level)
     options = _options(arguments, quantity)
     steps = sorted(arguments.steps, reverse=True)  # what takes longest, or overflows, fails first
-    estimates = [
-        quantity.compute(inputs.sgd, t, inputs.batch_sizes, checkpoint=_checkpoint(arguments, t), **options)
-        for t in steps
-    ][::-1]
+    estimates = []
+    for t in steps:
+        path = _checkpoint(arguments, t)
+        try:
+            estimates.insert(0, quantity.compute(inputs.sgd, t, inputs.batch_sizes, checkpoint=path, **options))
+        except KeyboardInterrupt:
+            kept = f"what is done is in {path}, and the same command goes on from there"
+            raise KeyboardInterrupt(f"; {kept if path else 'nothing is kept, see --checkpoint'}") from None
     return Estimates(
         quantity=arguments.quantity,
         facts={name: text for name, text in inputs.facts.items() if name != "variance"}

@@ -30,9 +30,10 @@ class Estimate:
         replicates: The number of simulated trajectories at each batch size, shape (B,).
         conditional: Whether the last batch was averaged over exactly, given the last weights.
         controlled: Whether the linearised SGD was simulated, too, as a control variate.
-        gain: The variance reduction: the factor by which conditioning and the control variate (for a difference, nested
-            batches) divide the variance of the estimate at the same number of replicates, shape (B,); 1 for plain
-            trajectories, infinite where the estimate has no error at all.
+        gain: The variance reduction: the factor by which conditioning and the control variate divide the variance of
+            the estimate at the same number of replicates, shape (B,); 1 for plain trajectories, infinite where the
+            estimate has no error at all. Of a difference: relative to two separate estimates of the same kind. A
+            replicate with the control variate takes some four times as long, which this does not count.
         largest_share: The largest share of one replicate in the sum of squares behind each standard error (in the
             fourth moment, for a variance), shape (B,); above 5 % the standard error is not to be trusted.
         warnings: What makes an estimate or its standard error doubtful, in words; empty where nothing does.
@@ -63,7 +64,10 @@ class Estimate:
 
     @property
     def relative_variance(self) -> Array:
-        r""":math:`\kappa = N\,(\text{standard error}/|\text{value}|)^2`, shape (B,), for planning an experiment."""
+        r""":math:`\kappa = N\,(\text{standard error}/|\text{value}|)^2`, shape (B,), for planning an experiment of this kind.
+
+        ``verify`` judges plain trajectories: plan it from an estimate with ``conditional=False``.
+        """
         return np.asarray(self.replicates * self.relative_error**2)
 
     def interval(

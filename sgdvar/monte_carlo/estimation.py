@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import partial
 
 import numpy as np
@@ -20,6 +21,7 @@ from sgdvar.process import SGD
 
 __all__ = ["doubts", "estimated", "requested_run", "squared_error", "variance_reduction"]
 
+_ARGUMENTS = ("relative_error", "replicates", "seed", "matrix", "layer", "conditional", "control_variate")
 _ROUNDING = 1e-24  # of a relative variance
 _FLOAT32 = (2.0**-24 / 1e-12) ** 2  # mean squares of rounding errors, relative to what is allowed for in float64
 
@@ -38,11 +40,13 @@ def requested_run(
     Raises:
         TypeError: An option that there is not; otherwise as ``Run``.
     """
-    unknown = set(options) - set(RunOptions.__annotations__)
-    if unknown:
-        raise TypeError(
-            f"options must be among {', '.join(RunOptions.__annotations__)}, got {', '.join(sorted(unknown))}"
-        )
+    for name in options:
+        if name not in RunOptions.__annotations__:
+            close = get_close_matches(name, [*_ARGUMENTS, *RunOptions.__annotations__], 1)
+            raise TypeError(
+                f"options must be among {', '.join(RunOptions.__annotations__)}, got {name}"
+                + (f"; did you mean {close[0]}=?" if close else "")
+            )
     return Run(sgd, [step], batch_sizes, relative_error, replicates, seed, **options)
 
 

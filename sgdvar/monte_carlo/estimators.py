@@ -64,7 +64,8 @@ def estimate_gradient_variance(
         step: t >= 0.
         batch_sizes: Batch sizes that the design allows.
         relative_error: The standard error relative to the value that each batch size is to reach; 0.01 if neither this
-            nor ``replicates`` is given. A pilot run, which is then thrown away, decides on the replicates.
+            nor ``replicates`` is given. A pilot run, which is then thrown away, decides on the replicates, at least
+            1,024.
         replicates: The number of trajectories at each batch size, at least 2, instead of ``relative_error``.
         seed: An integer from 0 to 2**63 - 1.
         matrix: A, shape (m, d) or (d,), acting on the gradient flattened row by row, layers one after the other; None
@@ -74,7 +75,7 @@ def estimate_gradient_variance(
             trajectories.
         control_variate: Whether to simulate the network linearised along gradient descent, too, on the same batches,
             and take off what is known to have mean 0 (networks only); None for many replicates, where a pilot says
-            that it pays.
+            that it pays. It pays together with ``conditional``.
         **options: How the simulation is carried out (``RunOptions``): ``time_budget`` in seconds, ``progress``,
             ``precision``, ``chunk_size``, ``checkpoint``.
 

@@ -117,9 +117,9 @@ class Execution:
         whole = sum(block.count == self.trajectories.block_size for block in own)
         if count > whole:
             raise CheckpointError(
-                f"checkpoint must not hold more replicates than are asked for, got {count} blocks of "
-                f"{self.trajectories.block_size:,} at batch size {batch_size} for {self.demand[batch_size]:,} "
-                "replicates; ask for more, or give another path"
+                f"checkpoint must not hold more replicates than are asked for, got "
+                f"{count * self.trajectories.block_size:,} at batch size {batch_size} for {self.demand[batch_size]:,}; "
+                "ask for more, or give another path"
             )
         return own[count:]
 

@@ -64,7 +64,7 @@ class Plan:
         """
         seconds, design = self._seconds(), self.trajectories.sgd.design
         random = [b for b in self.batch_sizes if design.variance_factor(min((b, *self.nested))) != 0]
-        self._check_budget(dict.fromkeys(random, _PILOT), seconds, "raise relative_error=")
+        self._check_budget(dict.fromkeys(random, _PILOT), seconds, "give replicates=", what="the pilot alone")
         demand = dict.fromkeys(self.batch_sizes, 2)  # all that b = n needs, where every replicate is the same
         for b, pilots in self._pilot(random).items():
             bounds = []
@@ -108,12 +108,14 @@ class Plan:
         rows = [self.measure(Record(record.weights[p], record.gradients[p]), block.batch_size) for p in parts]
         return [list(column) for column in list(zip(*rows, strict=True))[: self.deciding]]
 
-    def _check_budget(self, demand: Mapping[int, int], seconds: Mapping[int, float], remedy: str) -> None:
+    def _check_budget(
+        self, demand: Mapping[int, int], seconds: Mapping[int, float], remedy: str, *, what: str = "simulation"
+    ) -> None:
         block_size = self.trajectories.block_size
         needed = sum(math.ceil(count / block_size) * seconds[b] for b, count in demand.items()) / workers()
         if needed > self.time_budget:
             raise BudgetExceededError(
-                f"simulation must take no longer than time_budget = {self.time_budget:g} seconds, forecast are "
+                f"{what} must take no longer than time_budget = {self.time_budget:g} seconds, forecast are "
                 f"{_duration(needed)} for {max(demand.values()):,} replicates at a batch size; raise time_budget= to "
                 f"{math.ceil(needed)} or more, or {remedy}",
                 needed=needed,

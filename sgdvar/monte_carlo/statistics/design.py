@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from sgdvar.monte_carlo.statistics.intervals import check_rate, upper_quantile
 from sgdvar.scalars import check_count
 
@@ -78,8 +80,9 @@ def replicates_needed(
 
     Args:
         discrepancy: :math:`\delta`, the least discrepancy to catch: (claim - value) relative to the true value.
-        relative_variance: :math:`\kappa` of one replicate. None, with ``relative_range`` only, for the largest that
-            observations between 0 and :math:`\rho` can have, :math:`\rho - 1`.
+        relative_variance: :math:`\kappa` of one replicate, ``Estimate.relative_variance`` of a pilot: for ``verify``,
+            which judges plain trajectories, of one with ``conditional=False``. None, with ``relative_range`` only, for
+            the largest that observations between 0 and :math:`\rho` can have, :math:`\rho - 1`.
         false_alarm_rate: :math:`\alpha`, for all comparisons together.
         miss_rate: :math:`\beta`, the chance of missing one discrepancy of that size.
         comparisons: K.
@@ -176,6 +179,11 @@ def _shown(
 ) -> Callable[[int], float]:
     """The discrepancy that a number of observations shows; checks the arguments."""
     deviation = detectable_deviation(false_alarm_rate, miss_rate, comparisons)
+    if np.ndim(relative_variance):
+        raise ValueError(
+            f"relative_variance must be one number, got an array of shape {np.shape(relative_variance)}; take the "
+            "largest, max(estimate.relative_variance)"
+        )
     if relative_variance is not None and not 0 <= relative_variance < math.inf:
         raise ValueError(
             f"relative_variance must be at least 0 and finite, got {relative_variance}; a value of 0 has none"
