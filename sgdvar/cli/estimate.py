@@ -85,7 +85,7 @@ def _find(arguments: Namespace, inputs: Inputs) -> Estimates:
     quantity, level = _QUANTITIES[arguments.quantity], float(arguments.level)
     options = _options(arguments, quantity)
     steps = sorted(arguments.steps, reverse=True)  # what takes longest, or overflows, fails first
-    estimates = []
+    estimates: list[sv.Estimate] = []
     for t in steps:
         path = _checkpoint(arguments, t)
         try:

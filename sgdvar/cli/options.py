@@ -81,7 +81,7 @@ def add_problem(parser: argparse.ArgumentParser, models: Sequence[str], default_
 def add_grid(group: argparse._ArgumentGroup) -> None:
     """Adds the steps and batch sizes that are simulated."""
     group.add_argument(
-        "--steps", "--step", type=counts("a step", 0), metavar="LIST",
+        "--steps", type=counts("a step", 0), metavar="LIST",
         help="steps t >= 0 of SGD before the gradient is taken (default: 0,1,3,10; for a network 0,1,2)",
     )  # fmt: skip
     group.add_argument(

@@ -64,9 +64,10 @@ class Estimate:
 
     @property
     def relative_variance(self) -> Array:
-        r""":math:`\kappa = N\,(\text{standard error}/|\text{value}|)^2`, shape (B,), for planning an experiment of this kind.
+        r""":math:`\kappa = N\,(\text{standard error}/|\text{value}|)^2`, shape (B,).
 
-        ``verify`` judges plain trajectories: plan it from an estimate with ``conditional=False``.
+        For planning an experiment of this kind: ``verify`` judges plain trajectories, so plan it from an estimate with
+        ``conditional=False``.
         """
         return np.asarray(self.replicates * self.relative_error**2)
 

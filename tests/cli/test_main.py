@@ -76,7 +76,20 @@ def test_an_interrupt_ends_with_status_130(sgdvar, rooms, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sv, "certify_decreasing", interrupt)
-    assert sgdvar("derive", "--data", rooms, "--target", "price") == (130, "", "")
+    assert sgdvar("derive", "--data", rooms, "--target", "price") == (130, "", "sgdvar: interrupted\n")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_an_interrupted_estimate_says_what_is_kept(sgdvar, rooms, monkeypatch, tmp_path, kept):
+    def interrupt(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sgdvar.monte_carlo.running.runs.Run.summaries", interrupt)
+    path = tmp_path / "run.ckpt"
+    options = ("--checkpoint", str(path)) if kept else ()
+    status, _, message = sgdvar("estimate", "--data", rooms, "--target", "price", "--steps", "1", *options)
+    assert status == 130
+    assert (f"what is done is in {path}" if kept else "nothing is kept, see --checkpoint") in message
 
 
 def test_a_terminal_without_unicode_gets_question_marks(rooms):

@@ -297,7 +297,7 @@ def test_an_interrupt_comes_before_or_after_a_block_is_added():
         ({"layer": 1}, "quantity"),
         ({"conditional": False}, "conditional, .* here"),
         ({"precision": "float32"}, "precision float64 there, precision float32 here"),
-        ({"replicates": 2 * BLOCK}, "must not hold more replicates than are asked for, got 4 blocks of 2,048 at batch"),
+        ({"replicates": 2 * BLOCK}, "must not hold more replicates than are asked for, got 8,192 at batch size 5"),
         ({"replicates": 100}, "must not hold more replicates than are asked for"),
     ],
 )

@@ -179,7 +179,7 @@ def _shown(
 ) -> Callable[[int], float]:
     """The discrepancy that a number of observations shows; checks the arguments."""
     deviation = detectable_deviation(false_alarm_rate, miss_rate, comparisons)
-    if np.ndim(relative_variance):
+    if relative_variance is not None and np.ndim(relative_variance):
         raise ValueError(
             f"relative_variance must be one number, got an array of shape {np.shape(relative_variance)}; take the "
             "largest, max(estimate.relative_variance)"
