@@ -23,6 +23,7 @@ __all__ = [
     "Kind",
     "Scalar",
     "check_count",
+    "check_flag",
     "check_sequence",
     "join_kinds",
     "parse_array",
@@ -208,6 +209,17 @@ def check_count(value: Any, name: str, *, least: int = 0) -> int:
     if value < least:
         raise ValueError(f"{name} must be at least {least}, got {value}")
     return int(value)
+
+
+def check_flag(value: object, name: str) -> bool:
+    """``value`` as a bool.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
 
 
 def check_sequence(values: Any, name: str) -> Iterable[Any]:

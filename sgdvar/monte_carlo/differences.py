@@ -38,8 +38,8 @@ def estimate_difference(
     r"""Estimates of the differences :math:`V(b) - V(b')` of the gradient variance between successive batch sizes.
 
     Every replicate is simulated at all batch sizes at once, on nested batches: the first b examples of a larger batch.
-    Trajectories at different batch sizes then move together, and their difference has a much smaller error than that of
-    two separate estimates.
+    Trajectories at different batch sizes then move together, and their difference has a smaller error than that of two
+    separate estimates: much smaller for neighbouring batch sizes, hardly for distant ones.
 
     Guarantees:
         Unbiased; each batch size alone has the distribution that it has by itself.

@@ -18,6 +18,7 @@ from sgdvar.monte_carlo.running.trajectories import Record
 from sgdvar.monte_carlo.statistics.intervals import tail_warning
 from sgdvar.monte_carlo.statistics.summaries import Summary, summarise, summarise_mean, summarise_pairs
 from sgdvar.process import SGD
+from sgdvar.scalars import check_flag
 
 __all__ = ["doubts", "estimated", "requested_run", "squared_error", "variance_reduction"]
 
@@ -50,23 +51,23 @@ def requested_run(
     return Run(sgd, [step], batch_sizes, relative_error, replicates, seed, **options)
 
 
-def estimated(run: Run, quantity: Quantity, control_variate: bool | None = False) -> Estimate:
+def estimated(run: Run, quantity: Quantity, control_variate: bool = False) -> Estimate:
     """The estimate of a quantity.
 
     Args:
         run: At one step.
         quantity: Of the run's process, at that step.
-        control_variate: Whether to simulate the linearised SGD, too; None for where it pays.
+        control_variate: Whether to simulate the linearised SGD, too.
 
     Raises:
         TypeError: ``control_variate`` is no bool.
         ValueError: There is no control variate for this process.
     """
     own = quantity.conditional or quantity.plain
-    controls = fitted_controls(run, own, control_variate)
+    controls = fitted_controls(run, own) if check_flag(control_variate, "control_variate") else None
     how = [
         "plain" if quantity.conditional is None else "conditional",
-        "" if controls is None else f"controlled {digest([controls.coefficients[b] for b in controls.variates])}",
+        "" if controls is None else f"controlled {controls.digest}",
     ]
     if controls is not None:
         run = replace(run, dynamics=controls.dynamics)

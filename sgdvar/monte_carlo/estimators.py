@@ -44,7 +44,7 @@ def estimate_gradient_variance(
     matrix: Any = None,
     layer: int | None = None,
     conditional: bool = True,
-    control_variate: bool | None = None,
+    control_variate: bool = False,
     **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the total variance of the mini-batch gradient.
@@ -74,8 +74,9 @@ def estimate_gradient_variance(
         conditional: Whether to average over the last batch exactly, given the last weights; False for plain
             trajectories.
         control_variate: Whether to simulate the network linearised along gradient descent, too, on the same batches,
-            and take off what is known to have mean 0 (networks only); None for many replicates, where a pilot says
-            that it pays. It pays together with ``conditional``.
+            and take off what is known to have mean 0, with coefficients from a pilot of 8,192 replicates (networks
+            only). Replicates take some four times as long, and together with ``conditional`` the standard error is
+            often 10 to 100 times smaller.
         **options: How the simulation is carried out (``RunOptions``): ``time_budget`` in seconds, ``progress``,
             ``precision``, ``chunk_size``, ``checkpoint``.
 
@@ -114,7 +115,7 @@ def estimate_full_gradient_variance(
     seed: int = 0,
     matrix: Any = None,
     layer: int | None = None,
-    control_variate: bool | None = None,
+    control_variate: bool = False,
     **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the variance of the full gradient along SGD, :math:`\operatorname{Var}(A \nabla L(w_t))`.
@@ -166,7 +167,7 @@ def estimate_gradient_second_moment(
     matrix: Any = None,
     layer: int | None = None,
     conditional: bool = True,
-    control_variate: bool | None = None,
+    control_variate: bool = False,
     **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the second moment of the mini-batch gradient, :math:`E \lVert A g_t \rVert^2`.
@@ -220,7 +221,7 @@ def estimate_expected_loss(
     relative_error: float | None = None,
     replicates: int | None = None,
     seed: int = 0,
-    control_variate: bool | None = None,
+    control_variate: bool = False,
     **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the expected loss after t steps, :math:`E L(w_t)`.
@@ -268,7 +269,7 @@ def estimate_mean_gradient(
     replicates: int | None = None,
     seed: int = 0,
     conditional: bool = True,
-    control_variate: bool | None = None,
+    control_variate: bool = False,
     **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the mean gradient :math:`E g_t`.
@@ -318,7 +319,7 @@ def estimate_mean_weights(
     relative_error: float | None = None,
     replicates: int | None = None,
     seed: int = 0,
-    control_variate: bool | None = None,
+    control_variate: bool = False,
     **options: Unpack[RunOptions],
 ) -> Estimate:
     r"""Estimates of the mean weights :math:`E w_t`.

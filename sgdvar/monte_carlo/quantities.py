@@ -27,7 +27,7 @@ from sgdvar.monte_carlo.statistics.bounds import (
 )
 from sgdvar.monte_carlo.statistics.summaries import Functional
 from sgdvar.process import SGD
-from sgdvar.scalars import Array
+from sgdvar.scalars import Array, check_flag
 
 __all__ = [
     "Contribution",
@@ -84,7 +84,7 @@ def gradient_variance_of(sgd: SGD, step: int, matrix: Any, layer: int | None, is
     return Quantity(
         _named("Var({})", matrix),
         lambda record, b: Functional.of(vectors=apply(record.gradients)),
-        averaged(batch_moments(sgd, apply)) if is_conditional else None,
+        averaged(batch_moments(sgd, apply)) if check_flag(is_conditional, "conditional") else None,
         lambda b, **how: gradient_pair_bound(sgd, step, b, apply, **how),
         rounding_bound(sgd, matrix, layer),
         details=[matrix, layer],
@@ -117,7 +117,7 @@ def gradient_second_moment_of(sgd: SGD, step: int, matrix: Any, layer: int | Non
     return Quantity(
         _named("E ||{}||^2", matrix),
         lambda record, b: Functional.of(_squares(apply(record.gradients))),
-        averaged(batch_moments(sgd, apply)) if is_conditional else None,
+        averaged(batch_moments(sgd, apply)) if check_flag(is_conditional, "conditional") else None,
         lambda b, **how: gradient_square_bound(sgd, step, b, apply, **how),
         rounding_bound(sgd, matrix, layer),
         details=[matrix, layer],
@@ -144,7 +144,7 @@ def mean_gradient_of(sgd: SGD, shape: tuple[int, ...], is_conditional: bool) -> 
     return Quantity(
         "E g_t",
         lambda record, b: Functional.of(record.gradients.reshape(-1, *shape)),
-        averaged(landscape_of(sgd)) if is_conditional else None,
+        averaged(landscape_of(sgd)) if check_flag(is_conditional, "conditional") else None,
         is_signed=True,
     )
 

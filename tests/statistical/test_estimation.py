@@ -55,23 +55,39 @@ def test_controlled_standard_errors_are_the_spread_over_seeds(judge):
     judge.spread_is([e.value[0] for e in estimates], [e.standard_error[0] for e in estimates])
 
 
-def test_a_control_variate_is_used_where_it_pays():
-    assert ESTIMATES["gradient_variance"]([3], replicates=2**14).controlled
-    assert not ESTIMATES["gradient_variance"]([3], replicates=2**14 - 1).controlled  # not worth a pilot
-    assert not sv.estimate_gradient_variance(SGD, 1, [3], replicates=2**14).controlled
-    assert "with a control variate" in str(ESTIMATES["gradient_variance"]([3], replicates=2**14))
+def test_a_controlled_estimate_does_not_depend_on_other_batch_sizes_and_says_what_it_is():
+    among, alone = (ESTIMATES["gradient_variance"](b, replicates=3000, control_variate=True) for b in ([5, 3], [3]))
+    assert (among.value[1], among.standard_error[1]) == (alone.value[0], alone.standard_error[0])
+    assert "with a control variate" in str(alone)
+
+
+def test_what_a_control_variate_needs_before_the_run_is_forecast():
+    long = sv.SGD(NETWORK.problem, NETWORK.start, sv.rationalize(0.001))
+    with pytest.raises(sv.BudgetExceededError, match="what control_variate=True needs before the run must take"):
+        sv.estimate_gradient_variance(long, 200_000, [3], replicates=100, control_variate=True, time_budget=1)
+
+
+def test_atoms_are_as_rare_in_single_precision():
+    atoms = sv.DiscretePopulation([[1.0], [2.0]], [0.0, 0.0], [0.3, 0.7])
+    sgd = sv.SGD(sv.LinearRegression(atoms), [1.0], 0.0)
+    how = {"replicates": 20_000, "conditional": False}
+    single, double = (
+        sv.estimate_gradient_variance(sgd, 0, [7, 10**8], precision=precision, **how).value
+        for precision in ("float32", "float64")
+    )
+    np.testing.assert_allclose(single, double, rtol=0.02)
 
 
 @pytest.mark.parametrize(
     ("sgd", "wanted", "error", "message"),
     [
-        (SGD, True, ValueError, "control_variate must be False or None for a LinearRegression, got True"),
-        (NETWORK, "yes", TypeError, "control_variate must be True, False or None, got 'yes'"),
+        (SGD, True, ValueError, "control_variate must be False for a LinearRegression, got True"),
+        (NETWORK, "yes", TypeError, "control_variate must be True or False, got 'yes'"),
         (
             sv.SGD(NETWORK.problem, NETWORK.start, 10**6),
             True,
             ValueError,
-            "control_variate must be False or None where the linearised SGD diverges",
+            "control_variate must be False where the linearised SGD diverges",
         ),
     ],
 )
@@ -195,6 +211,9 @@ def test_single_precision_says_where_it_may_matter():
         ({"chunk_size": 1.5}, TypeError, "chunk_size must be an integer"),
         ({"chunk_size": 10**13}, sv.BudgetExceededError, "must fit into memory"),
         ({"checkpoint": 3}, TypeError, "checkpoint must be a path, got int"),
+        ({"progress": 3}, TypeError, "progress must be True, False or a function, got 3"),
+        ({"conditional": "no"}, TypeError, "conditional must be True or False, got 'no'"),
+        ({"replicates": None, "relative_error": 1e-300}, ValueError, "relative_error must be at least 1e-09"),
         ({"time_budget": "1"}, TypeError, "time_budget must be a number, got '1'"),
     ],
 )

@@ -14,7 +14,7 @@ from jax import lax
 from sgdvar.data import Dataset, DiscretePopulation
 from sgdvar.monte_carlo.examples import Examples
 from sgdvar.monte_carlo.samplers.draws import CHUNK, distinct_draws, fold_table, independent_draws
-from sgdvar.monte_carlo.samplers.protocol import Leaf
+from sgdvar.monte_carlo.samplers.protocol import Float64, Leaf
 from sgdvar.process import SGD
 
 __all__ = ["AtomDraws", "ExampleDraws", "FiniteDraws", "GaussianDraws", "draws_of"]
@@ -98,7 +98,7 @@ class AtomDraws:
 
     X: Leaf
     y: Leaf
-    thresholds: Leaf
+    thresholds: Float64
 
     def for_batch_size(self, batch_size: int) -> AtomDraws:
         """As ``ExampleDraws.for_batch_size``: one for all."""
@@ -106,7 +106,7 @@ class AtomDraws:
 
     def fold(self, add: Add[_Carry], carry: _Carry, key: jax.Array, batch_size: jax.Array, replicates: int) -> _Carry:
         """As ``ExampleDraws.fold``."""
-        chosen, thresholds = _chosen(add, self.X, self.y), jnp.asarray(self.thresholds)
+        chosen, thresholds = _chosen(add, self.X, self.y), jnp.asarray(self.thresholds.value)
 
         def draw(i: jax.Array, carry: _Carry) -> _Carry:
             uniform = jax.random.uniform(jax.random.fold_in(key, i), (replicates,))
@@ -159,7 +159,7 @@ def draws_of(sgd: SGD) -> ExampleDraws:
         X, y = np.asarray(data.X, dtype=np.float64), np.asarray(data.y, dtype=np.float64)
         if isinstance(data, Dataset):
             return FiniteDraws(X, y, sgd.design.is_without_replacement)
-        return AtomDraws(X, y, np.cumsum(Examples.of(data).probabilities)[:-1])
+        return AtomDraws(X, y, Float64(np.cumsum(Examples.of(data).probabilities)[:-1]))
     teacher, factor, noise = (np.asarray(array, dtype=np.float64) for array in data.numbers())
     return GaussianDraws(teacher, factor, noise, data.outputs is None)
 

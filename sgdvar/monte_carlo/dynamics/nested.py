@@ -89,8 +89,8 @@ class NestedDynamics:
         ]
 
     def draws(self, batch_size: int) -> int:
-        """As ``Dynamics.draws``."""
-        return batch_size
+        """As ``Dynamics.draws``: the same for every batch size that is traced."""
+        return 1
 
 
 @jax.tree_util.register_dataclass
@@ -126,11 +126,15 @@ class _Sequences:
     Attributes:
         X: Inputs, shape (n, p).
         y: Targets, shape (n, q).
+        hessian: Mean of x x^T, shape (p, p), for a batch of all examples.
+        cross: Mean of y x^T, shape (q, p).
         sizes: The batch sizes, ascending.
     """
 
     X: Leaf
     y: Leaf
+    hessian: Leaf
+    cross: Leaf
     sizes: tuple[int, ...] = field(metadata={"static": True})
 
     def gradients(self, key: jax.Array, weights: jax.Array) -> jax.Array:
@@ -143,10 +147,12 @@ class _Sequences:
             is_member = (i < sizes)[None, :, None, None]
             return total + jnp.where(is_member, residuals[..., None] * x, 0)
 
+        n, drawn = len(self.X), max(size for size in self.sizes if size < len(self.X))
         total: jax.Array = fold_sequence(
-            add, jnp.zeros_like(weights), key, population=len(self.X), size=self.sizes[-1], replicates=len(weights)
+            add, jnp.zeros_like(weights), key, population=n, size=drawn, replicates=len(weights)
         )
-        return total / sizes.astype(total.dtype)[None, :, None, None]
+        means = total / sizes.astype(total.dtype)[None, :, None, None]
+        return means if drawn == self.sizes[-1] else means.at[:, -1].set(weights[:, -1] @ self.hessian - self.cross)
 
 
 def nested_dynamics_of(sgd: SGD, batch_sizes: Sequence[int]) -> NestedDynamics:
@@ -166,7 +172,8 @@ def _batches(sgd: SGD, sizes: tuple[int, ...]) -> _Batches:
     if sgd.design.is_without_replacement:
         assert data.size is not None
         examples = Examples.of(data)
-        return _Sequences(examples.X, examples.y, sizes)
+        X, y = examples.X, examples.y
+        return _Sequences(X, y, X.T @ X / len(X), y.T @ X / len(X), sizes)
     sampler = stacked_sampler(sgd, len(sizes))
     groups = [size - smaller for smaller, size in pairwise((0, *sizes))]
     return _Groups(tuple(sampler.for_batch_size(group) for group in groups), sizes)

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
-__all__ = ["REPLICATES", "available_bytes", "local_mesh", "settings", "side_by_side", "spec", "workers"]
+__all__ = ["REPLICATES", "available_bytes", "cores", "local_mesh", "settings", "side_by_side", "spec", "workers"]
 
 REPLICATES = "replicates"  # the name of the axis that is spread over devices
 _ASSUMED = 2**33  # bytes of memory on a system that does not tell
@@ -48,12 +48,16 @@ def spec(*axes: str | None) -> PartitionSpec:
     return PartitionSpec(*axes)  # type: ignore[no-untyped-call]
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def workers() -> int:
     """How many compiled calls run side by side: with the devices one per core; one to measure while one simulates."""
     if jax.default_backend() != "cpu":
         return 2
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // jax.local_device_count())
+    return max(1, cores() // jax.local_device_count())
 
 
 def available_bytes() -> int:

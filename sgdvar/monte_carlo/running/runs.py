@@ -32,6 +32,7 @@ __all__ = ["Measure", "Progress", "Run", "RunOptions", "digest"]
 
 _LARGEST_BATCH = 2**31  # batch sizes are 32-bit integers there
 _RELATIVE_ERROR = 0.01  # unless told otherwise
+_LEAST_ERROR = 1e-9  # relative; the replicates for less cannot be counted
 
 
 class RunOptions(TypedDict, total=False):
@@ -106,6 +107,8 @@ class Run:
             self._set("relative_error", _RELATIVE_ERROR)
         elif not 0 < _number(self.relative_error, "relative_error") < math.inf:
             raise ValueError(f"relative_error must be positive and finite, got {self.relative_error}")
+        elif self.relative_error < _LEAST_ERROR:
+            raise ValueError(f"relative_error must be at least {_LEAST_ERROR:g}, got {self.relative_error}")
         self._set("seed", check_count(self.seed, "seed"))
         if self.seed >= 2**63:
             raise ValueError(f"seed must be below 2**63, got {self.seed}")
@@ -113,6 +116,8 @@ class Run:
             raise ValueError(f"time_budget must be positive, got {self.time_budget}")
         if self.precision not in ("float64", "float32"):
             raise ValueError(f'precision must be "float64" or "float32", got {self.precision!r}')
+        if not (callable(self.progress) or isinstance(self.progress, bool)):
+            raise TypeError(f"progress must be True, False or a function, got {self.progress!r}")
         if self.chunk_size is not None:
             self._set("chunk_size", check_count(self.chunk_size, "chunk_size", least=1))
         if self.checkpoint is not None and not isinstance(self.checkpoint, str | os.PathLike):
@@ -231,6 +236,6 @@ def _number(value: Any, name: str) -> float:
     Raises:
         TypeError: It is something else.
     """
-    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+    if isinstance(value, bool | str) or not hasattr(value, "__float__") or np.ndim(value):
         raise TypeError(f"{name} must be a number, got {value!r}")
     return float(value)

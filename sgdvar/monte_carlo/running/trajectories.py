@@ -23,7 +23,8 @@ from sgdvar.errors import BudgetExceededError, NonFiniteError
 from sgdvar.exact import stable_step_size
 from sgdvar.monte_carlo.dynamics.base import GRADIENT_LIMIT, Dynamics
 from sgdvar.monte_carlo.running.compiled import simulate
-from sgdvar.monte_carlo.running.devices import available_bytes, local_mesh, settings, spec, workers
+from sgdvar.monte_carlo.running.devices import available_bytes, cores, local_mesh, settings, spec, workers
+from sgdvar.monte_carlo.samplers.protocol import Float64
 from sgdvar.problems import LinearRegression
 from sgdvar.process import SGD
 from sgdvar.scalars import Array
@@ -94,13 +95,15 @@ class Trajectories:
     chunk_size: int | None = None
 
     def __post_init__(self) -> None:
-        needed, limit = self.chunk_blocks * self._block_bytes, available_bytes()
+        needed, limit = self.chunk_blocks * self._block_bytes + 24 * self.steps[-1], available_bytes()
         if needed > limit:
-            what = "a block of replicates" if self.chunk_size is None else f"chunk_size = {self.chunk_size:,}"
+            what, remedy = "a block of replicates", "record fewer steps"
+            if self.chunk_size is not None:
+                what, remedy = f"chunk_size = {self.chunk_size:,}", "lower chunk_size="
             raise BudgetExceededError(
                 f"{what} must fit into memory, got {needed:.3g} bytes for {self.chunk_blocks * self.block_size:,} "
-                f"replicates of {self._entries:,} weights and gradients at {len(self.steps)} steps, and {limit:.3g} "
-                f"bytes are available; {'record fewer steps' if self.chunk_size is None else 'lower chunk_size='}",
+                f"replicates of {self._entries:,} weights and gradients at {len(self.steps)} of {self.steps[-1]:,} "
+                f"steps, and {limit:.3g} bytes are available; {remedy}",
                 needed=needed,
                 limit=limit,
                 unit="bytes",
@@ -195,17 +198,28 @@ class Trajectories:
         draws = self.dynamics.draws(batch_size)
         probe = batch_size if draws <= _PROBE else _PROBE
         chunk = [Block(probe, index, self.block_size, is_pilot=True) for index in range(self.chunk_blocks)]
+        portions = 1
+        if jax.default_backend() == "cpu":  # one tile on one core is enough to tell
+            chunk, portions = [Block(probe, 0, self._tile_size, is_pilot=True)], self._tiles
+            portions = -(-portions // min(jax.local_device_count(), cores()))
         self._run(chunk, 0)
-        start = time.perf_counter()
-        self._run(chunk, 1)
-        seconds = (time.perf_counter() - start) / len(chunk)
-        return seconds * (self.steps[-1] + 1) * draws / self.dynamics.draws(probe)
+        times = []
+        for count in (0, 1):
+            start = time.perf_counter()
+            self._run(chunk, count)
+            times.append(time.perf_counter() - start)
+        call, step = times[0], max(times[1] - times[0], 0.0) * portions * draws / self.dynamics.draws(probe)
+        return (call + step * (self.steps[-1] + 1)) / len(chunk)
 
     @cached_property
     def _placed(self) -> Dynamics:
         """The dynamics in this precision, on all devices."""
         with settings():
-            dynamics = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=self.precision), self.dynamics)
+            dynamics = jax.tree.map(
+                lambda leaf: leaf if isinstance(leaf, Float64) else np.asarray(leaf, dtype=self.precision),
+                self.dynamics,
+                is_leaf=lambda leaf: isinstance(leaf, Float64),
+            )
             placed: Dynamics = jax.device_put(dynamics, NamedSharding(local_mesh(), spec()))
         return placed
 

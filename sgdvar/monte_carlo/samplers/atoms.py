@@ -11,7 +11,7 @@ from jax import lax
 
 from sgdvar.data import DiscretePopulation
 from sgdvar.monte_carlo.examples import Examples
-from sgdvar.monte_carlo.samplers.protocol import Leaf, adding
+from sgdvar.monte_carlo.samplers.protocol import Float64, Leaf, adding
 
 __all__ = ["AtomBatches"]
 
@@ -35,8 +35,8 @@ class AtomBatches:
 
     X: Leaf
     y: Leaf
-    thresholds: Leaf
-    chances: Leaf
+    thresholds: Float64
+    chances: Float64
 
     @classmethod
     def of(cls, data: DiscretePopulation) -> AtomBatches:
@@ -44,7 +44,7 @@ class AtomBatches:
         examples = Examples.of(data)
         chances = examples.probabilities
         tails = np.cumsum(chances[::-1])[::-1]
-        return cls(examples.X, examples.y, np.cumsum(chances)[:-1], np.minimum(chances / tails, 1))
+        return cls(examples.X, examples.y, Float64(np.cumsum(chances)[:-1]), Float64(np.minimum(chances / tails, 1)))
 
     def for_batch_size(self, batch_size: int) -> AtomBatches:
         """As ``Sampler.for_batch_size``: one for all."""
@@ -58,7 +58,7 @@ class AtomBatches:
 
     def _total_by_draws(self, key: jax.Array, weights: jax.Array, batch_size: jax.Array) -> jax.Array:
         X, y = jnp.asarray(self.X, weights.dtype), jnp.asarray(self.y, weights.dtype)
-        add, thresholds = adding(X, y, weights), jnp.asarray(self.thresholds)
+        add, thresholds = adding(X, y, weights), jnp.asarray(self.thresholds.value)
 
         def draw(i: jax.Array, total: jax.Array) -> jax.Array:
             uniform = jax.random.uniform(jax.random.fold_in(key, i), (len(weights),))
@@ -69,15 +69,15 @@ class AtomBatches:
 
     def _total_by_counts(self, key: jax.Array, weights: jax.Array, batch_size: jax.Array) -> jax.Array:
         X, y = jnp.asarray(self.X, weights.dtype), jnp.asarray(self.y, weights.dtype)
-        chances = jnp.asarray(self.chances)
+        chances = jnp.asarray(self.chances.value)
 
         def add(i: jax.Array, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
             left, total = state
             count = jax.random.binomial(jax.random.fold_in(key, i), left, chances[i], dtype=left.dtype)
             gradient = (weights @ X[i] - y[i])[:, :, None] * X[i]
-            return left - count, total + count[:, None, None] * gradient
+            return left - count, total + count.astype(total.dtype)[:, None, None] * gradient
 
-        left = jnp.full(len(weights), batch_size.astype(weights.dtype))
+        left = jnp.full(len(weights), batch_size.astype(chances.dtype))  # counts are exact in double precision only
         total: jax.Array = lax.fori_loop(0, len(self.X), add, (left, jnp.zeros_like(weights)))[1]
         return total
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 import jax
@@ -10,10 +11,22 @@ import jax.numpy as jnp
 
 from sgdvar.scalars import Array
 
-__all__ = ["Leaf", "Sampler", "adding"]
+__all__ = ["Float64", "Leaf", "Sampler", "adding"]
 
 Leaf: TypeAlias = jax.Array | Array
 """NumPy arrays outside of compiled functions, traced ones inside."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class Float64:
+    """Numbers that stay in double precision whatever the precision of the simulation: probabilities.
+
+    Attributes:
+        value: The numbers.
+    """
+
+    value: Leaf
 
 
 class Sampler(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
 from scipy.special import ndtri
 
 from sgdvar.scalars import Array, check_count
@@ -57,8 +58,11 @@ def check_rate(value: float, name: str) -> float:
     """An error rate or level as a float strictly between 0 and 1.
 
     Raises:
+        TypeError: It is no number.
         ValueError: It is not.
     """
+    if isinstance(value, bool | str) or not hasattr(value, "__float__") or np.ndim(value):
+        raise TypeError(f"{name} must be a number between 0 and 1, got {value!r}")
     if not 0 < value < 1:
         raise ValueError(f"{name} must satisfy 0 < {name} < 1, got {value}")
     return float(value)
