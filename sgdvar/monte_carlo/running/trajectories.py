@@ -97,7 +97,7 @@ class Trajectories:
     def __post_init__(self) -> None:
         needed, limit = self.chunk_blocks * self._block_bytes + 24 * self.steps[-1], available_bytes()
         if needed > limit:
-            what, remedy = "a block of replicates", "record fewer steps"
+            what, remedy = "a block of replicates", "record fewer or earlier steps"
             if self.chunk_size is not None:
                 what, remedy = f"chunk_size = {self.chunk_size:,}", "lower chunk_size="
             raise BudgetExceededError(
