@@ -25,6 +25,7 @@ __all__ = [
     "check_count",
     "check_flag",
     "check_sequence",
+    "is_real",
     "join_kinds",
     "parse_array",
     "parse_scalar",
@@ -209,6 +210,11 @@ def check_count(value: Any, name: str, *, least: int = 0) -> int:
     if value < least:
         raise ValueError(f"{name} must be at least {least}, got {value}")
     return int(value)
+
+
+def is_real(value: object) -> bool:
+    """Whether ``value`` is one real number: no bool, text or array."""
+    return not isinstance(value, bool | str) and hasattr(value, "__float__") and not np.ndim(value)  # type: ignore[arg-type]
 
 
 def check_flag(value: object, name: str) -> bool:

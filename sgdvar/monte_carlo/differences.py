@@ -11,7 +11,7 @@ import numpy as np
 
 from sgdvar.monte_carlo.dynamics.nested import nested_dynamics_of
 from sgdvar.monte_carlo.estimate import Estimate
-from sgdvar.monte_carlo.estimation import doubts, requested_run, squared_error, variance_reduction
+from sgdvar.monte_carlo.estimation import assembled, requested_run, squared_error, variance_reduction
 from sgdvar.monte_carlo.quantities import gradient_variance_of
 from sgdvar.monte_carlo.running.runs import RunOptions, digest
 from sgdvar.monte_carlo.running.trajectories import Record
@@ -104,18 +104,14 @@ def estimate_difference(
     deciding = len(sizes) - 1
     (row,) = run.summaries(measure, about, deciding=deciding, is_signed=True, nested=sizes)[sizes[-1]]
     differences, alone = row[:deciding], row[deciding:]
-    return Estimate(
-        quantity=f"{quantity.name} at b less that at b'",
-        step=run.steps[0],
-        batch_sizes=np.array(list(pairwise(sizes))),
-        value=np.array([known.value for known in differences]),
-        standard_error=np.array([known.standard_error for known in differences]),
-        replicates=np.array([known.count for known in differences]),
+    return assembled(
+        f"{quantity.name} at b less that at b'",
+        run,
+        list(pairwise(sizes)),
+        differences,
         conditional=quantity.conditional is not None,
         controlled=False,
         gain=np.array([_gain(known, pair) for known, pair in zip(differences, pairwise(alone), strict=True)]),
-        largest_share=np.array([known.largest_share for known in differences]),
-        warnings=doubts(sgd, sizes[:-1], differences),
     )
 
 

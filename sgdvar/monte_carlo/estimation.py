@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from sgdvar.monte_carlo.statistics.summaries import Summary, summarise, summaris
 from sgdvar.process import SGD
 from sgdvar.scalars import check_flag
 
-__all__ = ["doubts", "estimated", "requested_run", "squared_error", "variance_reduction"]
+__all__ = ["assembled", "estimated", "requested_run", "squared_error", "variance_reduction"]
 
 _ARGUMENTS = ("relative_error", "replicates", "seed", "matrix", "layer", "conditional", "control_variate")
 _ROUNDING = 1e-24  # of a relative variance
@@ -72,7 +73,8 @@ def estimated(run: Run, quantity: Quantity, control_variate: bool = False) -> Es
     if controls is not None:
         run = replace(run, dynamics=controls.dynamics)
 
-    has_pairs, has_rounding = quantity.bound is not None, run.precision == "float32" and quantity.rounding is not None
+    has_pairs = quantity.bound is not None
+    rounding = quantity.rounding() if run.precision == "float32" and quantity.rounding else None
 
     def measure(record: Record, b: int) -> list[Summary]:
         """Of the estimate, of plain trajectories, of pairs, and of rounding in single precision."""
@@ -82,39 +84,69 @@ def estimated(run: Run, quantity: Quantity, control_variate: bool = False) -> Es
         plain = known if own is quantity.plain else quantity.plain(network, b)
         first = summarise(functional)
         rest = [summarise_pairs(known)] if has_pairs else []
-        if has_rounding:
-            assert quantity.rounding is not None
-            rest.append(summarise_mean(np.full(len(network.weights), _FLOAT32 * quantity.rounding(network))))
+        if rounding is not None:
+            rest.append(summarise_mean(np.full(len(network.weights), _FLOAT32 * rounding(network))))
         return [first, first if functional is plain else summarise(plain), *rest]
 
     about = f"{quantity.name}, {', '.join(filter(None, how))}, {digest(quantity.details)}"
     cells = run.summaries(measure, about, is_signed=quantity.is_signed)
     rows = [cells[b][0] for b in run.batch_sizes]
-    return Estimate(
-        quantity=quantity.name,
-        step=run.steps[0],
-        batch_sizes=np.array(run.batch_sizes),
-        value=np.array([row[0].value for row in rows]),
-        standard_error=np.array([row[0].standard_error for row in rows]),
-        replicates=np.array([row[0].count for row in rows]),
+    bound = None
+    if quantity.bound is not None:
+        how_bounded = {
+            "conditional": quantity.conditional is not None,
+            "unit_roundoff": float(np.finfo(run.precision).eps) / 2,
+        }
+        bound = partial(quantity.bound, **how_bounded)
+    return assembled(
+        quantity.name,
+        run,
+        run.batch_sizes,
+        [row[0] for row in rows],
+        warnings=() if rounding is None else _precision_doubts(run.batch_sizes, rows),
         conditional=quantity.conditional is not None,
         controlled=controls is not None,
         gain=np.array([variance_reduction(squared_error(row[0]), squared_error(row[1])) for row in rows]),
-        largest_share=np.array([row[0].largest_share for row in rows]),
-        warnings=doubts(run.sgd, run.batch_sizes, [row[0] for row in rows])
-        + (_precision_doubts(run.batch_sizes, rows) if has_rounding else ()),
-        bound=None
-        if quantity.bound is None
-        else partial(
-            quantity.bound,
-            conditional=quantity.conditional is not None,
-            unit_roundoff=float(np.finfo(run.precision).eps) / 2,
-        ),
+        bound=bound,
         pairs=tuple(row[2] for row in rows) if has_pairs else (),
     )
 
 
-def doubts(sgd: SGD, batch_sizes: Sequence[int], summaries: Sequence[Summary]) -> tuple[str, ...]:
+def assembled(
+    quantity: str,
+    run: Run,
+    batch_sizes: Sequence[int] | Sequence[tuple[int, int]],
+    summaries: Sequence[Summary],
+    *,
+    warnings: tuple[str, ...] = (),
+    **rest: Any,
+) -> Estimate:
+    """The estimate that summaries make, with the doubts that they raise.
+
+    Args:
+        quantity: In words.
+        run: At one step.
+        batch_sizes: Of each summary its batch size, or of a difference the pair.
+        summaries: One for each.
+        warnings: Other doubts.
+        **rest: What summaries do not say: fields of ``Estimate``.
+    """
+    sizes = np.array(batch_sizes)
+    own = sizes if sizes.ndim == 1 else sizes[:, 0]
+    return Estimate(
+        quantity=quantity,
+        step=run.steps[0],
+        batch_sizes=sizes,
+        value=np.array([known.value for known in summaries]),
+        standard_error=np.array([known.standard_error for known in summaries]),
+        replicates=np.array([known.count for known in summaries]),
+        largest_share=np.array([known.largest_share for known in summaries]),
+        warnings=_tail_doubts(run.sgd, own.tolist(), summaries) + warnings,
+        **rest,
+    )
+
+
+def _tail_doubts(sgd: SGD, batch_sizes: Sequence[int], summaries: Sequence[Summary]) -> tuple[str, ...]:
     """Which standard errors are not to be trusted, and why.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 
 from sgdvar.data import Data
 from sgdvar.monte_carlo.estimate import Estimate
-from sgdvar.monte_carlo.estimation import doubts, estimated, requested_run
+from sgdvar.monte_carlo.estimation import assembled, estimated, requested_run
 from sgdvar.monte_carlo.quantities import (
     expected_loss_of,
     full_gradient_variance_of,
@@ -401,16 +401,6 @@ def estimate_weight_covariance(
     run = requested_run(sgd, step, batch_sizes, relative_error, replicates, seed, options)
     cells = run.summaries(lambda record, b: [summarise_covariance(record.weights)], "Cov(w_t)")
     summaries = [cells[b][0][0] for b in run.batch_sizes]
-    return Estimate(
-        quantity="Cov(w_t)",
-        step=run.steps[0],
-        batch_sizes=np.array(run.batch_sizes),
-        value=np.array([known.value for known in summaries]),
-        standard_error=np.array([known.standard_error for known in summaries]),
-        replicates=np.array([known.count for known in summaries]),
-        conditional=False,
-        controlled=False,
-        gain=np.ones(len(summaries)),
-        largest_share=np.array([known.largest_share for known in summaries]),
-        warnings=doubts(sgd, run.batch_sizes, summaries),
+    return assembled(
+        "Cov(w_t)", run, run.batch_sizes, summaries, conditional=False, controlled=False, gain=np.ones(len(summaries))
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -56,7 +57,8 @@ class Quantity:
         conditional: Averaged over the last batch, given the last weights; None where there is no batch after them.
         bound: Of what a pair of replicates contributes (one replicate, where the estimate is a mean), as a function of
             the batch size; None where contributions may be negative.
-        rounding: What rounding alone can make of it, at what replicates did, in float64; None where that is not known.
+        rounding: Makes a function of what replicates did: what rounding alone can make of the quantity in float64. None
+            where that is not known.
         is_signed: Whether the quantity may have either sign.
         details: All else that it depends on beside the process.
     """
@@ -65,7 +67,7 @@ class Quantity:
     plain: Contribution
     conditional: Contribution | None = None
     bound: Callable[..., Bound] | None = None
-    rounding: Callable[[Record], float] | None = None
+    rounding: Callable[[], Callable[[Record], float]] | None = None
     is_signed: bool = False
     details: Sequence[Any] = ()
 
@@ -86,7 +88,7 @@ def gradient_variance_of(sgd: SGD, step: int, matrix: Any, layer: int | None, is
         lambda record, b: Functional.of(vectors=apply(record.gradients)),
         averaged(batch_moments(sgd, apply)) if check_flag(is_conditional, "conditional") else None,
         lambda b, **how: gradient_pair_bound(sgd, step, b, apply, **how),
-        rounding_bound(sgd, matrix, layer),
+        partial(rounding_bound, sgd, matrix, layer),
         details=[matrix, layer],
     )
 
@@ -98,7 +100,7 @@ def full_gradient_variance_of(sgd: SGD, step: int, matrix: Any, layer: int | Non
         _named("Var({})", matrix, "grad L(w_t)"),
         lambda record, b: Functional.of(vectors=apply(landscape.gradient(record.weights))),
         bound=lambda b, *, conditional, **how: full_gradient_pair_bound(sgd, step, b, apply, **how),
-        rounding=rounding_bound(sgd, matrix, layer),
+        rounding=partial(rounding_bound, sgd, matrix, layer),
         details=[matrix, layer],
     )
 
@@ -119,7 +121,7 @@ def gradient_second_moment_of(sgd: SGD, step: int, matrix: Any, layer: int | Non
         lambda record, b: Functional.of(_squares(apply(record.gradients))),
         averaged(batch_moments(sgd, apply)) if check_flag(is_conditional, "conditional") else None,
         lambda b, **how: gradient_square_bound(sgd, step, b, apply, **how),
-        rounding_bound(sgd, matrix, layer),
+        partial(rounding_bound, sgd, matrix, layer),
         details=[matrix, layer],
     )
 

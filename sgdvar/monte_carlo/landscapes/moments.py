@@ -17,7 +17,6 @@ from sgdvar.scalars import Array
 
 __all__ = [
     "batch_moments",
-    "batch_noise",
     "has_conditional_moments",
     "landscape_of",
     "rounding_bound",
@@ -52,15 +51,6 @@ def landscape_of(sgd: SGD, data: Data | None = None) -> LossSurface:
     return Landscape.of(data, Chain.of(sgd), float(sgd.problem.weight_decay))
 
 
-def batch_noise(sgd: SGD, apply: GradientMap) -> Callable[[Record, int], Array]:
-    """The variance that the last batch adds to A g, given the last weights: shape (N,)."""
-    if isinstance(sgd.problem, DifferentiableModel):
-        moments = batch_moments(sgd, apply)
-        return lambda record, b: moments(record, b)[1]
-    noise = gradient_noise(sgd.problem.data, apply)
-    return lambda record, b: float(sgd.design.variance_factor(b)) * noise(record.weights)
-
-
 def batch_moments(sgd: SGD, apply: GradientMap) -> Callable[[Record, int], tuple[Array, Array]]:
     """The mean of A g over the last batch, shape (N, m), and the variance of it, shape (N,), given the last weights."""
     landscape, design = landscape_of(sgd), sgd.design
@@ -71,5 +61,8 @@ def batch_moments(sgd: SGD, apply: GradientMap) -> Callable[[Record, int], tuple
             return means, float(design.variance_factor(b)) * noise
 
         return in_one_pass
-    noise = batch_noise(sgd, apply)
-    return lambda record, b: (apply(landscape.gradient(record.weights)), noise(record, b))
+    noise = gradient_noise(sgd.problem.data, apply)
+    return lambda record, b: (
+        apply(landscape.gradient(record.weights)),
+        float(design.variance_factor(b)) * noise(record.weights),
+    )

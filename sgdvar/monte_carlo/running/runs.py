@@ -26,7 +26,7 @@ from sgdvar.monte_carlo.running.totals import Cells
 from sgdvar.monte_carlo.running.trajectories import Precision, Trajectories
 from sgdvar.problems import DifferentiableModel
 from sgdvar.process import SGD, check_process
-from sgdvar.scalars import check_count, check_sequence
+from sgdvar.scalars import check_count, check_sequence, is_real
 
 __all__ = ["Measure", "Progress", "Run", "RunOptions", "digest"]
 
@@ -236,6 +236,6 @@ def _number(value: Any, name: str) -> float:
     Raises:
         TypeError: It is something else.
     """
-    if isinstance(value, bool | str) or not hasattr(value, "__float__") or np.ndim(value):
+    if not is_real(value):
         raise TypeError(f"{name} must be a number, got {value!r}")
     return float(value)

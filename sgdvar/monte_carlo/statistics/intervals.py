@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
 from scipy.special import ndtri
 
-from sgdvar.scalars import Array, check_count
+from sgdvar.scalars import Array, check_count, is_real
 
 __all__ = [
     "LARGEST_SHARE",
@@ -61,7 +60,7 @@ def check_rate(value: float, name: str) -> float:
         TypeError: It is no number.
         ValueError: It is not.
     """
-    if isinstance(value, bool | str) or not hasattr(value, "__float__") or np.ndim(value):
+    if not is_real(value):
         raise TypeError(f"{name} must be a number between 0 and 1, got {value!r}")
     if not 0 < value < 1:
         raise ValueError(f"{name} must satisfy 0 < {name} < 1, got {value}")
