@@ -58,10 +58,20 @@ class GradientMoments:
 
 
 _cache: WeakKeyDictionary[Data, dict[Any, GradientMoments]] = WeakKeyDictionary()
+_references: WeakKeyDictionary[Data, Array] = WeakKeyDictionary()
 
 
 def reference_weights(data: Data) -> Array:
-    r"""Float weights (q, p) that fit the data best; moving the origin there keeps small residuals accurate."""
+    r"""Float weights (q, p) that fit the data best; moving the origin there keeps small residuals accurate.
+
+    Computed once per data source.
+    """
+    if data not in _references:
+        _references[data] = _best_fit(data)
+    return _references[data]
+
+
+def _best_fit(data: Data) -> Array:
     if isinstance(data, GaussianPopulation):
         return FloatArithmetic().numerators(np.atleast_2d(data.teacher))[0]
     rows, counts, p = _float_rows(data, None), _counts(data, FloatArithmetic()), data.inputs

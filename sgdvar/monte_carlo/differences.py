@@ -99,11 +99,15 @@ def estimate_difference(
         ]
         return [*(summarise(_difference(a, b)) for a, b in pairwise(parts)), *map(summarise, parts)]
 
+    pairs = len(sizes) - 1
+
+    def deciding(record: Record, b: int) -> list[Summary]:
+        return measure(record, b)[:pairs]
+
     how = "plain" if quantity.conditional is None else "conditional"
     about = f"differences of {quantity.name} between {list(sizes)}, {how}, {digest(quantity.details)}"
-    deciding = len(sizes) - 1
     (row,) = run.summaries(measure, about, deciding=deciding, is_signed=True, nested=sizes)[sizes[-1]]
-    differences, alone = row[:deciding], row[deciding:]
+    differences, alone = row[:pairs], row[pairs:]
     return assembled(
         f"{quantity.name} at b less that at b'",
         run,

@@ -17,7 +17,13 @@ from sgdvar.monte_carlo.quantities import Quantity
 from sgdvar.monte_carlo.running.runs import Run, RunOptions, digest
 from sgdvar.monte_carlo.running.trajectories import Record
 from sgdvar.monte_carlo.statistics.intervals import tail_warning
-from sgdvar.monte_carlo.statistics.summaries import Summary, summarise, summarise_mean, summarise_pairs
+from sgdvar.monte_carlo.statistics.summaries import (
+    Functional,
+    Summary,
+    summarise,
+    summarise_mean,
+    summarise_pairs,
+)
 from sgdvar.process import SGD
 from sgdvar.scalars import check_flag
 
@@ -76,11 +82,18 @@ def estimated(run: Run, quantity: Quantity, control_variate: bool = False) -> Es
     has_pairs = quantity.bound is not None
     rounding = quantity.rounding() if run.precision == "float32" and quantity.rounding else None
 
-    def measure(record: Record, b: int) -> list[Summary]:
-        """Of the estimate, of plain trajectories, of pairs, and of rounding in single precision."""
+    def contributions(record: Record, b: int) -> tuple[Record, Functional, Functional]:
+        """What the network did, what it contributes, and the same with the control variate."""
         network = record if controls is None else controls.network(record)
         known = own(network, b)
-        functional = known if controls is None else controls.controlled(known, record, b)
+        return network, known, known if controls is None else controls.controlled(known, record, b)
+
+    def deciding(record: Record, b: int) -> list[Summary]:
+        return [summarise(contributions(record, b)[-1])]
+
+    def measure(record: Record, b: int) -> list[Summary]:
+        """Of the estimate, of plain trajectories, of pairs, and of rounding in single precision."""
+        network, known, functional = contributions(record, b)
         plain = known if own is quantity.plain else quantity.plain(network, b)
         first = summarise(functional)
         rest = [summarise_pairs(known)] if has_pairs else []
@@ -89,7 +102,7 @@ def estimated(run: Run, quantity: Quantity, control_variate: bool = False) -> Es
         return [first, first if functional is plain else summarise(plain), *rest]
 
     about = f"{quantity.name}, {', '.join(filter(None, how))}, {digest(quantity.details)}"
-    cells = run.summaries(measure, about, is_signed=quantity.is_signed)
+    cells = run.summaries(measure, about, deciding=deciding, is_signed=quantity.is_signed)
     rows = [cells[b][0] for b in run.batch_sizes]
     bound = None
     if quantity.bound is not None:

@@ -37,8 +37,8 @@ estimate = partial(sv.estimate_gradient_variance, SGD, 2, [2, 7], replicates=500
 # --- devices --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(jax.default_backend() != "cpu", reason="the same bits are expected of the same kind of device")
-def test_eight_devices_give_the_same_bits_as_one_and_share_the_work():
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="equal within rounding of the same kind of device")
+def test_eight_devices_give_the_same_replicates_as_one_and_share_the_work():
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -49,7 +49,10 @@ def test_eight_devices_give_the_same_bits_as_one_and_share_the_work():
     assert process.returncode == 0, errors
     many = json.loads(output)
     assert many["count"] == 8
-    assert many["estimates"] == expected
+    assert many["estimates"].keys() == expected.keys()
+    for name, values in expected.items():
+        found = [float.fromhex(value) for value in many["estimates"][name]]
+        assert found == pytest.approx([float.fromhex(value) for value in values], rel=1e-13), name
     # a block of 2048 replicates is 16 tiles of 128; four small blocks, of 2 tiles each, keep 8 devices busy
     assert many["spread"] == {"devices": [8], "rows": [128, 256]}
 

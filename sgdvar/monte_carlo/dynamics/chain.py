@@ -24,7 +24,7 @@ from sgdvar.problems import DifferentiableModel
 from sgdvar.process import SGD
 from sgdvar.scalars import Array
 
-__all__ = ["Chain", "GradientMap", "directions", "factors", "products", "pulled_back"]
+__all__ = ["Chain", "GradientMap", "directions", "factors", "products", "pulled_back", "rows_times"]
 
 _Stack = TypeVar("_Stack", Array, jax.Array)
 
@@ -35,6 +35,11 @@ def products(layers: Sequence[_Stack]) -> list[_Stack]:
     for layer in layers[1:]:
         result.append(layer @ result[-1])
     return result
+
+
+def rows_times(stack: Array, matrix: Array) -> Array:
+    """A stack of matrices, shape (N, q, p), times one matrix from the right, as one product of matrices."""
+    return np.asarray((stack.reshape(-1, stack.shape[-1]) @ matrix).reshape(*stack.shape[:-1], -1))
 
 
 def pulled_back(layers: Sequence[_Stack], signal: _Stack) -> list[_Stack]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from sgdvar.data import Data, GaussianPopulation
 from sgdvar.moments import reference_weights
-from sgdvar.monte_carlo.dynamics.chain import Chain, products, pulled_back
+from sgdvar.monte_carlo.dynamics.chain import Chain, products, pulled_back, rows_times
 from sgdvar.monte_carlo.examples import Examples
 from sgdvar.scalars import Array
 
@@ -85,13 +85,14 @@ class Landscape:
         """L at weights of shape (N, d): shape (N,)."""
         layers = self.chain.layers(weights)
         errors = products(layers)[-1] - self.origin
-        data_part = ((errors @ self.hessian / 2 - self.slope) * errors).sum(axis=(1, 2)) + self.floor
+        slopes = rows_times(errors, self.hessian / 2) - self.slope
+        data_part = np.einsum("nqp,nqp->n", slopes, errors) + self.floor
         return np.asarray(data_part + self.decay / 2 * sum((layer**2).sum(axis=(1, 2)) for layer in layers))
 
     def gradient(self, weights: Array) -> Array:
         """The gradient of L at weights of shape (N, d), in the same shape."""
         layers = self.chain.layers(weights)
-        signal = (products(layers)[-1] - self.origin) @ self.hessian - self.slope
+        signal = rows_times(products(layers)[-1] - self.origin, self.hessian) - self.slope
         parts = zip(pulled_back(layers, signal), layers, strict=True)
         flat = [(part + self.decay * layer).reshape(len(weights), -1) for part, layer in parts]
         return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sgdvar.data import Data, GaussianPopulation
 from sgdvar.monte_carlo.dynamics.chain import Chain, GradientMap
@@ -22,6 +23,8 @@ __all__ = [
     "rounding_bound",
 ]
 
+_known: WeakKeyDictionary[SGD, LossSurface] = WeakKeyDictionary()
+
 
 def rounding_bound(sgd: SGD, matrix: Any, layer: int | None) -> Callable[[Record], float]:
     """A bound on what rounding alone can make of Var(A g_t) where it is 0, from a set of replicates."""
@@ -36,7 +39,7 @@ def has_conditional_moments(sgd: SGD) -> bool:
 
 
 def landscape_of(sgd: SGD, data: Data | None = None) -> LossSurface:
-    """The landscape of the process's loss, or of the same loss on other data.
+    """The landscape of the process's loss, made once for each process, or of the same loss on other data.
 
     Raises:
         TypeError: ``data`` is no data source, or holds symbols.
@@ -46,6 +49,14 @@ def landscape_of(sgd: SGD, data: Data | None = None) -> LossSurface:
     data = check_process(sgd).check_data(data)
     if data.kind == "symbolic":
         raise TypeError(f"Monte Carlo needs numbers, got symbols in {data}; substitute values for them")
+    if data is not sgd.problem.data:
+        return _landscape(sgd, data)
+    if sgd not in _known:
+        _known[sgd] = _landscape(sgd, data)
+    return _known[sgd]
+
+
+def _landscape(sgd: SGD, data: Data) -> LossSurface:
     if isinstance(sgd.problem, DifferentiableModel):
         return ModelLandscape.of(sgd, data)
     return Landscape.of(data, Chain.of(sgd), float(sgd.problem.weight_decay))

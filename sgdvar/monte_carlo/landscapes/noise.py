@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def gradient_noise(data: Data, apply: GradientMap) -> Callable[[Array], Array]:
     """
     chain = apply.chain
     if chain.depth == 1:
-        quadratic = _Quadratic.of(data, apply.rows)
+        quadratic = _quadratic(data) if apply.rows is None else _Quadratic.of(data, apply.rows)
         return lambda weights: quadratic.trace(chain.layers(weights)[0])
     spread = _spread(data, chain)
     rows = 1 if apply.rows is None else len(apply.rows)
@@ -102,8 +103,18 @@ class _Quadratic:
         omega = np.concatenate([weights - self.origin, units], axis=2)
         total = np.zeros(len(weights))
         for k, l, form in self.forms:
-            total += ((omega[:, k] @ form) * omega[:, l]).sum(axis=1)
+            total += np.einsum("np,np->n", omega[:, k] @ form, omega[:, l])
         return np.maximum(total, 0)
+
+
+_known: WeakKeyDictionary[Data, _Quadratic] = WeakKeyDictionary()
+
+
+def _quadratic(data: Data) -> _Quadratic:
+    """The noise for the identity, made once for each data source."""
+    if data not in _known:
+        _known[data] = _Quadratic.of(data, None)
+    return _known[data]
 
 
 def _form(data: Data, origin: Array, gram: Array) -> Array:

@@ -20,7 +20,7 @@ __all__ = ["NEVER", "simulate"]
 NEVER = 2**31 - 1  # the step at which a replicate that stays finite fails
 
 
-@partial(jax.jit, static_argnames=("tile_size", "records", "mesh", "is_wide"))
+@partial(jax.jit, static_argnames=("tile_size", "records", "mesh", "side_by_side"))
 def simulate(
     seed: Any,
     purpose: Any,
@@ -35,9 +35,11 @@ def simulate(
     tile_size: int,
     records: int,
     mesh: Mesh,
-    is_wide: bool,
+    side_by_side: int | None,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The first ``count`` steps of all tiles whose index is not negative.
+
+    Each device simulates ``side_by_side`` tiles at a time; all of its tiles for None.
 
     Returns:
         States and batch gradients at the recorded steps, each of shape (records, R, D), and for each replicate the
@@ -50,12 +52,8 @@ def simulate(
 
     def own_share(tiles: Any, *shared: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
         """The tiles of one device."""
-        if is_wide:
-            kept = jax.vmap(tile, in_axes=(0, *[None] * len(shared)))(tiles, *shared)
-        else:
-            shapes = jax.eval_shape(tile, tiles[0], *shared)
-            nothing = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
-            kept = lax.map(lambda i: lax.cond(i < 0, lambda: nothing, lambda: tile(i, *shared)), tiles)
+        wide = jax.vmap(tile, in_axes=(0, *[None] * len(shared)))
+        kept = wide(tiles, *shared) if side_by_side is None else _by_turns(wide, tiles, shared, side_by_side)
         weights, gradients, failed = kept
         rows = len(tiles) * tile_size
         weights, gradients = (jnp.moveaxis(x, 0, 1).reshape(records, rows, -1) for x in (weights, gradients))
@@ -70,6 +68,16 @@ def simulate(
         check_vma=False,
     )(tiles, *shared)
     return result
+
+
+def _by_turns(wide: Any, tiles: Any, shared: tuple[Any, ...], side_by_side: int) -> Any:
+    """``wide(tiles, *shared)``, some tiles at a time; turns without any are passed over."""
+    turns = max(2, -(-len(tiles) // side_by_side))  # a loop of one turn would be compiled to code with other bits
+    groups = jnp.full(turns * side_by_side, -1, tiles.dtype).at[: len(tiles)].set(tiles).reshape(turns, -1)
+    shapes = jax.eval_shape(wide, groups[0], *shared)
+    nothing = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
+    kept = lax.map(lambda own: lax.cond(jnp.all(own < 0), lambda: nothing, lambda: wide(own, *shared)), groups)
+    return jax.tree.map(lambda array: array.reshape(-1, *array.shape[2:])[: len(tiles)], kept)
 
 
 def _simulate_tile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -83,7 +83,7 @@ def side_by_side(function: Callable[[_Item], _Result], items: Sequence[_Item]) -
     if len(items) == 1:
         yield function(items[0])
         return
-    executor, begun = ThreadPoolExecutor(workers()), deque[Future[_Result]]()
+    executor, begun = _executor(workers()), deque[Future[_Result]]()
     try:
         for item in items:
             begun.append(executor.submit(function, item))
@@ -92,4 +92,16 @@ def side_by_side(function: Callable[[_Item], _Result], items: Sequence[_Item]) -
         while begun:
             yield begun.popleft().result()
     finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+        for future in begun:
+            future.cancel()
+        wait(begun)
+
+
+@lru_cache
+def _executor(count: int) -> ThreadPoolExecutor:
+    """Threads that are kept, because starting them takes as long as a small estimate."""
+    return ThreadPoolExecutor(count, thread_name_prefix="sgdvar")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_executor.cache_clear)  # threads stay behind in the parent

@@ -32,7 +32,7 @@ class Plan:
         batch_sizes: Distinct batch sizes.
         measure: What becomes of the replicates.
         time_budget: Seconds.
-        deciding: How many of the summaries must reach the relative error: the first ones.
+        deciding: Makes the summaries that must reach the relative error.
         is_signed: Whether what they estimate may have either sign, so that it may be 0 without being certain.
         nested: Batch sizes that are simulated together with each of ``batch_sizes``.
     """
@@ -41,7 +41,7 @@ class Plan:
     batch_sizes: Sequence[int]
     measure: Measure
     time_budget: float
-    deciding: int = 1
+    deciding: Measure
     is_signed: bool = False
     nested: Sequence[int] = ()
 
@@ -105,8 +105,8 @@ class Plan:
     def _of_groups(self, record: Record, block: Block) -> list[list[Summary]]:
         """For each deciding summary those of groups of replicates."""
         parts = [slice(i, i + _GROUP) for i in range(0, block.count, _GROUP)]
-        rows = [self.measure(Record(record.weights[p], record.gradients[p]), block.batch_size) for p in parts]
-        return [list(column) for column in list(zip(*rows, strict=True))[: self.deciding]]
+        rows = [self.deciding(Record(record.weights[p], record.gradients[p]), block.batch_size) for p in parts]
+        return [list(column) for column in zip(*rows, strict=True)]
 
     def _check_budget(
         self, demand: Mapping[int, int], seconds: Mapping[int, float], remedy: str, *, what: str = "simulation"

@@ -133,14 +133,20 @@ class Run:
         return Trajectories(self.sgd, dynamics, tuple(self.steps), self.seed, self.precision, self.chunk_size)
 
     def summaries(
-        self, measure: Measure, about: str, *, deciding: int = 1, is_signed: bool = False, nested: Sequence[int] = ()
+        self,
+        measure: Measure,
+        about: str,
+        *,
+        deciding: Measure | None = None,
+        is_signed: bool = False,
+        nested: Sequence[int] = (),
     ) -> dict[int, Cells]:
         """What becomes of the replicates: for each batch size, one list of summaries per step.
 
         Args:
             measure: Makes the summaries of a set of replicates.
             about: Names the measure in a checkpoint, and all that it depends on beside the process.
-            deciding: How many of the summaries, from the first, must reach ``relative_error``.
+            deciding: Makes the summaries that must reach ``relative_error``; by default the first of ``measure``.
             is_signed: Whether what these estimate may have either sign.
             nested: Batch sizes that ``dynamics`` simulates together with those of the run.
 
@@ -158,7 +164,8 @@ class Run:
         together(lambda: (self.trajectories, checkpoint and checkpoint.load()))  # refuse before anything is simulated
         trajectories = self.trajectories
         with reporter(self.progress) as report:
-            plan = Plan(trajectories, batch_sizes, measure, self.time_budget, deciding, is_signed, nested)
+            first = deciding or (lambda record, b: measure(record, b)[:1])
+            plan = Plan(trajectories, batch_sizes, measure, self.time_budget, first, is_signed, nested)
             demand = decided_by_first(lambda: {str(b): count for b, count in self._demand(plan).items()})
             counts = {int(b): count for b, count in demand.items()}
             return Execution(trajectories, counts, measure, report, checkpoint).cells()

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
 
 import jax
 import numpy as np
@@ -34,6 +35,7 @@ __all__ = ["Block", "Precision", "Record", "Trajectories"]
 Precision: TypeAlias = Literal["float64", "float32"]
 
 _TILE = 128  # replicates whose random numbers come from one key
+_SIDE_BY_SIDE = 2  # tiles that a core simulates at a time; operations on fewer replicates are not worth starting
 _BLOCK = 2048  # replicates whose moments are computed together
 _BLOCK_NUMBERS = 2**21  # weights in a block, roughly
 _ACCELERATOR_CHUNK = 2**17  # replicates that keep an accelerator busy
@@ -41,6 +43,7 @@ _MEMORY_SHARE = 4  # a chunk of default size takes at most the available memory 
 _COPIES = 4  # of the records of a chunk are in memory at a time
 _PROBE = 512  # draws are enough to time a larger batch
 _MAIN, _PILOT = 0, 1  # keys of the two never meet
+_on_devices: WeakKeyDictionary[Dynamics, dict[Precision, Dynamics]] = WeakKeyDictionary()
 
 
 class Record(NamedTuple):
@@ -128,6 +131,11 @@ class Trajectories:
         return self.block_size // self._tile_size
 
     @property
+    def _side_by_side(self) -> int | None:
+        """How many a device simulates at a time; None for all that it has."""
+        return min(_SIDE_BY_SIDE, self._tiles) if jax.default_backend() == "cpu" else None
+
+    @property
     def _block_bytes(self) -> int:
         """The memory that one block takes while it is simulated and measured."""
         return 8 * 2 * _COPIES * workers() * self.block_size * self._entries * (len(self.steps) + 1)
@@ -199,8 +207,9 @@ class Trajectories:
         probe = batch_size if draws <= _PROBE else _PROBE
         chunk = [Block(probe, index, self.block_size, is_pilot=True) for index in range(self.chunk_blocks)]
         portions = 1
-        if jax.default_backend() == "cpu":  # one tile on one core is enough to tell
-            chunk, portions = [Block(probe, 0, self._tile_size, is_pilot=True)], self._tiles
+        if self._side_by_side is not None:  # what one core does at a time is enough to tell
+            chunk = [Block(probe, 0, self._side_by_side * self._tile_size, is_pilot=True)]
+            portions = -(-self._tiles // self._side_by_side)
             portions = -(-portions // min(jax.local_device_count(), cores()))
         self._run(chunk, 0)
         times = []
@@ -210,18 +219,6 @@ class Trajectories:
             times.append(time.perf_counter() - start)
         call, step = times[0], max(times[1] - times[0], 0.0) * portions * draws / self.dynamics.draws(probe)
         return (call + step * (self.steps[-1] + 1)) / len(chunk)
-
-    @cached_property
-    def _placed(self) -> Dynamics:
-        """The dynamics in this precision, on all devices."""
-        with settings():
-            dynamics = jax.tree.map(
-                lambda leaf: leaf if isinstance(leaf, Float64) else np.asarray(leaf, dtype=self.precision),
-                self.dynamics,
-                is_leaf=lambda leaf: isinstance(leaf, Float64),
-            )
-            placed: Dynamics = jax.device_put(dynamics, NamedSharding(local_mesh(), spec()))
-        return placed
 
     @cached_property
     def _schedule(self) -> tuple[Array, Array]:
@@ -248,7 +245,7 @@ class Trajectories:
                 np.int64(self.seed),
                 np.int32(_PILOT if first.is_pilot else _MAIN),
                 tiles,
-                self._placed.for_batch_size(batch_size),
+                _placed(self.dynamics, self.precision).for_batch_size(batch_size),
                 step_sizes,
                 slots,
                 np.int32(count),
@@ -257,7 +254,7 @@ class Trajectories:
                 tile_size=self._tile_size,
                 records=len(self.steps),
                 mesh=local_mesh(),
-                is_wide=jax.default_backend() != "cpu",
+                side_by_side=self._side_by_side,
             )
             weights, gradients, failed = (np.asarray(array) for array in result)
         return weights, gradients, failed
@@ -284,3 +281,17 @@ class Trajectories:
             batch_size=batch_size,
             stable_step_size=stable,
         )
+
+
+def _placed(dynamics: Dynamics, precision: Precision) -> Dynamics:
+    """The dynamics in a precision, on all devices; put there once."""
+    known = _on_devices.setdefault(dynamics, {})
+    if precision not in known:
+        with settings():
+            cast = jax.tree.map(
+                lambda leaf: leaf if isinstance(leaf, Float64) else np.asarray(leaf, dtype=precision),
+                dynamics,
+                is_leaf=lambda leaf: isinstance(leaf, Float64),
+            )
+            known[precision] = jax.device_put(cast, NamedSharding(local_mesh(), spec()))
+    return known[precision]

@@ -22,7 +22,7 @@ Method: TypeAlias = Literal["compare", "table", "bits"]
 """How members of a subset are told from others: one by one, in a table of bits, or by drawing that table at once."""
 
 _BLOCK = 128  # examples that are multiplied at a time
-_ROWS = 512  # examples that are looked up at a time, fewer if they are long
+_ROWS = 2048  # examples that are looked up at a time, fewer if they are long
 _ENTRIES = 2**15  # numbers that are looked up at a time
 _CAPACITIES = (8, CHUNK, 8 * CHUNK)  # draws of one compilation
 

@@ -71,7 +71,7 @@ class Functional(NamedTuple):
         """The influence q of each replicate, in the shape of ``offsets``."""
         if not self.weights.size:
             return self.offsets
-        return np.asarray(self.offsets + (self.vectors - self.vectors.mean(axis=0)) ** 2 @ self.weights)
+        return np.asarray(self.offsets + _centred(self.vectors)[1] ** 2 @ self.weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,9 +169,17 @@ def _square(vector: Array, like: Array) -> Array:
     return np.asarray(vector**2 if like.ndim < 2 else np.multiply.outer(vector, vector))
 
 
-def _mean(values: Array) -> Array:
-    """The mean over the first axis, exact where all values are equal."""
-    return np.asarray(values[0] + (values - values[0]).mean(axis=0))
+def _centred(values: Array) -> tuple[Array, Array]:
+    """The mean over the first axis, exact where all values are equal, and what each deviates from it."""
+    deviations = values - values[0]
+    step = _sum(deviations) / len(values)
+    deviations -= step
+    return values[0] + step, deviations
+
+
+def _sum(values: Array) -> Array:
+    """The sum over the first axis; several times faster than NumPy's own for rows of few entries."""
+    return np.asarray(np.einsum("i...->...", values))
 
 
 def summarise_mean(values: Array) -> Summary:
@@ -181,11 +189,12 @@ def summarise_mean(values: Array) -> Summary:
         values: s, one entry per replicate along the first axis.
     """
     values = np.asarray(values, dtype=np.float64)
-    mean = _mean(values)
-    squares = (values.reshape(len(values), -1) ** 2).sum(axis=1)
-    deviations = values - mean
-    spread, cubes = (deviations**2).sum(axis=0), (deviations**3).sum(axis=0)
-    return Summary(len(values), mean, _NONE, _NONE, _NONE, mean, spread, cubes, float(squares.max()))
+    mean, deviations = _centred(values)
+    spread = deviations**2
+    cubes = spread * deviations  # a power of 3 takes 50 times as long
+    rows = values.reshape(len(values), -1)
+    largest = float(np.einsum("ij,ij->i", rows, rows).max())
+    return Summary(len(values), mean, _NONE, _NONE, _NONE, mean, _sum(spread), _sum(cubes), largest)
 
 
 def summarise_variance(vectors: Array, offsets: Array | None = None) -> Summary:
@@ -204,10 +213,10 @@ def summarise(functional: Functional) -> Summary:
     if not weights.size:
         return summarise_mean(offsets)
     vectors, offsets = (np.asarray(array, dtype=np.float64) for array in (vectors, offsets))
-    centre = _mean(vectors)
-    squares = (vectors - centre) ** 2
+    centre, deviations = _centred(vectors)
+    squares = deviations**2
     q = summarise_mean(offsets + squares @ weights)
-    return replace(q, mean=_mean(offsets), centre=centre, spread=squares.sum(axis=0), weights=weights)
+    return replace(q, mean=_centred(offsets)[0], centre=centre, spread=_sum(squares), weights=weights)
 
 
 def summarise_pairs(functional: Functional) -> Summary:
@@ -246,13 +255,13 @@ def summarise_covariance(vectors: Array) -> Summary:
     """
     count, m = vectors.shape
     vectors = np.asarray(vectors, dtype=np.float64)
-    centre = _mean(vectors)
-    deviations = vectors - centre
-    spread, fourth, sixth = (power.T @ power for power in (deviations, deviations**2, deviations**3))
+    centre, deviations = _centred(vectors)
+    squares = deviations**2
+    spread, fourth, sixth = (power.T @ power for power in (deviations, squares, squares * deviations))
     influence = spread / count
     influence_spread = np.maximum(fourth - count * influence**2, 0)
     cubes = sixth - 3 * influence * influence_spread - count * influence**3
-    largest = float(((deviations**2).sum(axis=1) ** 2).max())
+    largest = float((squares.sum(axis=1) ** 2).max())
     return Summary(count, np.zeros((m, m)), centre, spread, _NONE, influence, influence_spread, cubes, largest)
 
 
