@@ -1,9 +1,8 @@
-"""Certificates: right on every polynomial, refused when anything in them is changed."""
+"""Whether V decreases in b: right on every polynomial, with a certificate that is refused when anything is changed."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from fractions import Fraction
 
@@ -12,7 +11,7 @@ import sympy
 from hypothesis import example, given, strategies as st
 
 import sgdvar as sv
-from sgdvar.certificates import MonotonePieces, NonNegativeCoefficients, Piece, certificate_from_dict
+from sgdvar.certificates import Certificate, NonNegativeCoefficients, Piece, Pieces
 
 IID = sv.BatchDesign(sv.IID(), None)
 WITH = sv.BatchDesign(sv.WithReplacement(), 5)
@@ -73,7 +72,7 @@ def agrees_with_brute_force(V, bound):
             assert start == verdict.from_batch_size
     assert verdict.certificate.from_batch_size == verdict.from_batch_size
     assert sv.check_certificate(verdict.certificate, V) is True
-    assert certificate_from_dict(json.loads(json.dumps(verdict.certificate.to_dict()))) == verdict.certificate
+    assert Certificate.from_json(verdict.certificate.to_json()) == verdict.certificate
 
 
 rationals = st.builds(Fraction, st.integers(-30, 30), st.integers(1, 6))
@@ -106,7 +105,7 @@ def test_verdicts_agree_with_brute_force_where_the_derivative_has_roots_near_bat
 def test_non_negative_coefficients_prove_at_once():
     verdict = sv.certify_decreasing(sv.BatchPolynomial(without(9), (-5, 0, 3)))
     assert verdict.status == "proved"
-    assert verdict.certificate == NonNegativeCoefficients()
+    assert verdict.certificate.evidence == NonNegativeCoefficients()
     assert verdict.from_batch_size == 1
 
 
@@ -128,7 +127,7 @@ def test_with_two_examples_one_comparison_decides():
     assert sv.certify_decreasing(sv.BatchPolynomial(without(2), (0, -1, 1))).status == "proved"
     verdict = sv.certify_decreasing(sv.BatchPolynomial(without(2), (0, -2, 1)))
     assert verdict.witness == (1, 2, -1, 0)
-    assert verdict.certificate == MonotonePieces(2, (), (1, 2))
+    assert verdict.certificate.evidence == Pieces(())
 
 
 def test_a_derivative_that_is_negative_only_between_neighbours_is_no_rise():
@@ -136,7 +135,7 @@ def test_a_derivative_that_is_negative_only_between_neighbours_is_no_rise():
     V = with_derivative(root_at(Fraction(2, 5)), root_at(Fraction(9, 20)))
     verdict = sv.certify_decreasing(V)
     assert verdict.status == "proved"
-    assert Piece(2, 3, "compared") in verdict.certificate.pieces
+    assert Piece(2, 3, "compared") in verdict.certificate.evidence.pieces
     assert sv.check_certificate(verdict.certificate, V)
 
 
@@ -163,8 +162,8 @@ def test_equal_values_at_neighbours_are_no_rise():
     verdict = sv.certify_decreasing(V)
     assert verdict.status == "proved"
     assert sv.check_certificate(verdict.certificate, V)
-    late = MonotonePieces(2, (Piece(2, None, "monotone"),), (1, 2))
-    assert refused(late, V) == "V must rise just before b = 2, so that no smaller from_batch_size will do"
+    late = pieces_of(V, 2, Piece(2, None, "bernstein"))
+    assert refused(late, V) == "the claim must fail just before b = 2, so that no smaller from_batch_size will do"
 
 
 @pytest.mark.parametrize("digits", [1, 3, 30, 300])
@@ -199,7 +198,7 @@ def test_without_replacement_the_last_batch_size_always_works():
     V = sv.BatchPolynomial(without(10**12), (0, -1))
     verdict = sv.certify_decreasing(V)
     assert verdict.from_batch_size == 10**12
-    assert verdict.certificate.pieces == ()
+    assert verdict.certificate.evidence.pieces == ()
     assert sv.check_certificate(verdict.certificate, V)
 
 
@@ -238,22 +237,28 @@ def test_symbols_whose_assumptions_settle_the_signs_are_proved():
     assert verdict.status == "proved"
     assert sv.check_certificate(verdict.certificate, V)
     with pytest.raises(sv.CertificateError, match=r"c\(b\)\^2 must be non-negative"):
-        sv.check_certificate(verdict.certificate, sv.BatchPolynomial(WITH, (0, a, w)))
+        sv.check_certificate(
+            Certificate("decreasing", sv.BatchPolynomial(WITH, (0, a, w)), 1, NonNegativeCoefficients())
+        )
 
 
 def test_only_polynomials_are_certified():
     with pytest.raises(TypeError, match="V must be a BatchPolynomial, got tuple"):
         sv.certify_decreasing((0, 1))
-    with pytest.raises(TypeError, match="V must be a BatchPolynomial, got tuple"):
-        sv.check_certificate(NonNegativeCoefficients(), (0, 1))
+    with pytest.raises(TypeError, match="V must be a BatchPolynomial, an array of them, or a depth, got tuple"):
+        sv.check_certificate(None, (0, 1))
 
 
 # The checker refuses
 
 
+def pieces_of(V, start, *pieces):
+    return Certificate("decreasing", V, start, Pieces(pieces))
+
+
 def certified(V):
     certificate = sv.certify_decreasing(V).certificate
-    assert isinstance(certificate, MonotonePieces)
+    assert isinstance(certificate.evidence, Pieces)
     assert sv.check_certificate(certificate, V)
     return certificate
 
@@ -269,27 +274,14 @@ BUMP = sv.BatchPolynomial(without(60), (0, 1, -7, 3))
 
 
 @pytest.mark.parametrize("V", [WAVY, BUMP], ids=["with replacement", "without replacement"])
-def test_any_changed_field_is_refused(V):
+def test_any_changed_number_is_refused(V):
     certificate = certified(V)
-    start, pieces = certificate.from_batch_size, certificate.pieces
+    start, pieces = certificate.from_batch_size, certificate.evidence.pieces
     assert len(pieces) > 1
     assert start > 1
-    changed = [
-        dataclasses.replace(certificate, last_rise=rise)
-        for rise in (
-            None,
-            (start, start + 1),
-            (start - 2, start),
-            (start, start - 1),
-            (start - 1,),
-            [start - 1, start],
-            (start - 2, start - 1),
-        )
-    ]
-    changed += [
-        dataclasses.replace(certificate, from_batch_size=b)
-        for b in (1, start - 1, start + 1, 0, -1, None, True, float(start), str(start), 10**6)
-    ]
+    for b in (1, start - 1, start + 1, 0, -1, None, True, float(start), str(start), 10**6):
+        refused(dataclasses.replace(certificate, from_batch_size=b), V)
+    changed = [list(pieces)]
     for k, piece in enumerate(pieces):
         others = [
             dataclasses.replace(piece, b_lo=piece.b_lo + 1),
@@ -312,44 +304,44 @@ def test_any_changed_field_is_refused(V):
             ]
             if piece.b_hi > piece.b_lo + 1:
                 others.append(dataclasses.replace(piece, evidence="compared"))
-        changed += [dataclasses.replace(certificate, pieces=(*pieces[:k], other, *pieces[k + 1 :])) for other in others]
-        changed.append(dataclasses.replace(certificate, pieces=pieces[:k] + pieces[k + 1 :]))  # a gap
-        changed.append(dataclasses.replace(certificate, pieces=pieces[: k + 1] + pieces[k:]))  # twice the same
-    changed.append(dataclasses.replace(certificate, pieces=list(pieces)))
+        changed += [(*pieces[:k], other, *pieces[k + 1 :]) for other in others]
+        changed.append(pieces[:k] + pieces[k + 1 :])  # a gap
+        changed.append(pieces[: k + 1] + pieces[k:])  # twice the same
     for wrong in changed:
-        refused(wrong, V)
+        refused(dataclasses.replace(certificate, evidence=Pieces(wrong)), V)
 
 
 def test_a_start_that_is_too_late_is_refused_though_its_pieces_hold():
     V = sv.BatchPolynomial(IID, (0, 4, -3))
-    late = MonotonePieces(5, (Piece(5, None, "monotone"),), (4, 5))
-    assert refused(late, V) == "V must rise just before b = 5, so that no smaller from_batch_size will do"
+    late = pieces_of(V, 5, Piece(5, None, "bernstein"))
+    assert refused(late, V) == "the claim must fail just before b = 5, so that no smaller from_batch_size will do"
 
 
 def test_a_start_that_is_too_early_is_refused():
     V = sv.BatchPolynomial(IID, (0, 4, -3))
-    early = MonotonePieces(1, (Piece(1, 2, "compared"), Piece(2, None, "monotone")), None)
-    assert refused(early, V) == "V must not rise on the piece from b = 1 to 2 (compared)"
-    assert "Bernstein coefficient" in refused(MonotonePieces(1, (Piece(1, None, "monotone"),), None), V)
+    early = pieces_of(V, 1, Piece(1, 2, "compared"), Piece(2, None, "bernstein"))
+    assert refused(early, V) == "the claim must hold on the piece from b = 1 to 2 (compared)"
+    assert "Bernstein coefficient" in refused(pieces_of(V, 1, Piece(1, None, "bernstein")), V)
 
 
-def test_a_last_rise_before_the_first_batch_size_is_refused():
+def test_a_start_that_is_no_batch_size_is_refused():
     V = sv.BatchPolynomial(IID, (0, 1))
-    assert "must be None" in refused(MonotonePieces(1, (Piece(1, None, "monotone"),), (0, 1)), V)
-    below = MonotonePieces(0, (Piece(0, 1, "compared"), Piece(1, None, "monotone")), (-1, 0))
-    assert refused(below, V) == "from_batch_size must be a valid batch size, got 0"
+    below = pieces_of(V, 0, Piece(0, 1, "compared"), Piece(1, None, "bernstein"))
+    assert refused(below, V) == "from_batch_size must be at least 1, got 0"
+    beyond = pieces_of(BUMP, 61)
+    assert refused(beyond, BUMP) == "from_batch_size must be at least 1 and at most 60, got 61"
 
 
 def test_pieces_that_stand_still_or_go_back_are_refused():
     V = sv.BatchPolynomial(IID, (0, 1))
-    for detour in [(Piece(1, 1, "monotone"),), (Piece(1, 3, "monotone"), Piece(3, 1, "monotone"))]:
-        wrong = MonotonePieces(1, (*detour, Piece(1, None, "monotone")), None)
+    for detour in [(Piece(1, 1, "bernstein"),), (Piece(1, 3, "bernstein"), Piece(3, 1, "bernstein"))]:
+        wrong = pieces_of(V, 1, *detour, Piece(1, None, "bernstein"))
         assert "must hold at least two batch sizes" in refused(wrong, V)
 
 
 def test_nothing_follows_a_piece_without_end():
     V = sv.BatchPolynomial(IID, (0, 1))
-    assert "must begin at b = None" in refused(MonotonePieces(1, (Piece(1, None, "monotone"),) * 2, None), V)
+    assert "must begin at b = None" in refused(pieces_of(V, 1, *(Piece(1, None, "bernstein"),) * 2), V)
 
 
 def bernstein_coefficients(coefficients, left, right):
@@ -365,7 +357,7 @@ def bernstein_coefficients(coefficients, left, right):
 @given(st.integers(2, 12), st.integers(1, 12), st.lists(rationals, min_size=1, max_size=4))
 @example(2, 5, [Fraction(1), Fraction(0), Fraction(-1)])
 @example(3, 9, [Fraction(10), Fraction(-41), Fraction(41)])
-def test_a_monotone_piece_is_accepted_exactly_if_its_bernstein_coefficients_are_not_negative(middle, more, derivative):
+def test_a_piece_is_accepted_exactly_if_its_bernstein_coefficients_are_not_negative(middle, more, derivative):
     V = with_derivative(derivative, design=without(middle + more))
     slopes = [k * v for k, v in enumerate(V.coefficients)][1:]  # dV/du, not dV/dc
     holds = all(
@@ -373,66 +365,58 @@ def test_a_monotone_piece_is_accepted_exactly_if_its_bernstein_coefficients_are_
         for lo, hi in [(1, middle), (middle, middle + more)]
         for value in bernstein_coefficients(slopes, Fraction(1, hi), Fraction(1, lo))
     )
-    pieces = (Piece(1, middle, "monotone"), Piece(middle, middle + more, "monotone"))
+    pieces = (Piece(1, middle, "bernstein"), Piece(middle, middle + more, "bernstein"))
     if holds:
-        assert sv.check_certificate(MonotonePieces(1, pieces, None), V)
+        assert sv.check_certificate(pieces_of(V, 1, *pieces), V)
     else:
-        assert "Bernstein" in refused(MonotonePieces(1, pieces, None), V)
+        assert "Bernstein" in refused(pieces_of(V, 1, *pieces), V)
 
 
 def test_a_certificate_of_one_polynomial_does_not_serve_another():
     certificate = certified(WAVY)
-    assert "V must rise" in refused(certificate, sv.BatchPolynomial(WITH, (0, 1)))
-    assert refused(certificate, WAVY * -1)
-    assert "b = 60" in refused(certificate, BUMP)
-    assert refused(certified(BUMP), WAVY)
-    assert "c(b)^2" in refused(NonNegativeCoefficients(), sv.BatchPolynomial(IID, (0, 4, -3)))
+    for other in (sv.BatchPolynomial(WITH, (0, 1)), WAVY * -1, BUMP):
+        assert refused(certificate, other) == "the certificate must be about V; its subject is another"
+        refused(dataclasses.replace(certificate, subject=other), other)
+    same_in_another_design = sv.BatchPolynomial(IID, WAVY.c_coefficients)
+    assert refused(certificate, same_in_another_design) == "the certificate must be about V; its subject is another"
 
 
-def test_a_monotone_piece_must_fall_in_b_and_not_rise():
+def test_coefficients_that_are_negative_prove_nothing():
+    V = sv.BatchPolynomial(IID, (0, 4, -3))
+    message = refused(Certificate("decreasing", V, 1, NonNegativeCoefficients()), V)
+    assert message == "the coefficient of c(b)^2 must be non-negative"
+
+
+def test_a_piece_must_fall_in_b_and_not_rise():
     V = sv.BatchPolynomial(IID, (0, -1))
-    assert "Bernstein coefficient 0" in refused(MonotonePieces(1, (Piece(1, None, "monotone"),), None), V)
+    assert "Bernstein coefficient 0" in refused(pieces_of(V, 1, Piece(1, None, "bernstein")), V)
 
 
 def test_a_piece_that_dips_below_zero_inside_is_refused():
     V = with_derivative(root_at(Fraction(2, 5)), root_at(Fraction(9, 20)))
     assert brute_force(V, 60) == (None, 1)  # no batch size sees the dip, which lies between b = 2 and b = 3
-    assert "Bernstein" in refused(MonotonePieces(1, (Piece(1, None, "monotone"),), None), V)
+    assert "Bernstein" in refused(pieces_of(V, 1, Piece(1, None, "bernstein")), V)
 
 
 def test_what_is_no_certificate_is_refused_by_name():
     V = sv.BatchPolynomial(IID, (0, 1))
-    for wrong in (None, True, "proved", {"kind": "non-negative coefficients"}, sv.certify_decreasing(V)):
-        message = refused(wrong, V)
-        assert message == f"certificate must be NonNegativeCoefficients or MonotonePieces, got {type(wrong).__name__}"
+    for wrong in (None, True, "proved", {"kind": "Certificate"}, NonNegativeCoefficients(), sv.certify_decreasing(V)):
+        assert refused(wrong, V) == f"certificate must be a Certificate, got {type(wrong).__name__}"
 
 
 def test_inexact_and_symbolic_polynomials_are_refused():
-    pieces = MonotonePieces(1, (Piece(1, None, "monotone"),), None)
-    assert "got floats" in refused(NonNegativeCoefficients(), sv.BatchPolynomial(IID, (0.0, 1.0)))
-    assert "got symbols" in refused(pieces, sv.BatchPolynomial(IID, (0, sympy.Symbol("a", positive=True))))
-
-
-# Certificates as data
-
-
-def test_a_certificate_prints_as_one_line():
-    assert str(NonNegativeCoefficients()) == "every coefficient of c(b)^k with k >= 1 is non-negative"
-    assert str(certified(sv.BatchPolynomial(IID, (0, 4, -3)))) == (
-        "from b = 2 on, dV/d(1/b) >= 0 on 1 range of b, and V compared at 0 pairs of neighbours"
-    )
+    floats = sv.BatchPolynomial(IID, (0.0, 1.0))
+    symbols = sv.BatchPolynomial(IID, (0, sympy.Symbol("a", positive=True)))
+    assert "got floats" in refused(Certificate("decreasing", floats, 1, NonNegativeCoefficients()), floats)
+    assert "got symbols" in refused(pieces_of(symbols, 1, Piece(1, None, "bernstein")), symbols)
 
 
 def test_batch_sizes_beyond_reading_print_as_an_order_of_magnitude():
-    certificate = MonotonePieces(10**5000, (Piece(10**5000, None, "monotone"),), (10**5000 - 1, 10**5000))
-    assert str(certificate).startswith("from b = about 10^5000 on")
-    assert "last_rise" in refused(dataclasses.replace(certificate, last_rise=None), sv.BatchPolynomial(IID, (0, 1)))
-    assert "just before b = about 10^5000" in refused(certificate, sv.BatchPolynomial(IID, (0, 1)))
-
-
-def test_unknown_kinds_of_certificates_are_not_read():
-    with pytest.raises(ValueError, match="got 'magic'"):
-        certificate_from_dict({"kind": "magic"})
+    V = sv.BatchPolynomial(IID, (0, 1))
+    certificate = pieces_of(V, 10**5000, Piece(10**5000, None, "bernstein"))
+    assert "b >= about 10^5000" in str(certificate)
+    assert "just before b = about 10^5000" in refused(certificate, V)
+    assert Certificate.from_json(certificate.to_json()) == certificate
 
 
 def test_a_verdict_has_no_truth_value():
