@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sgdvar.code import as_code
 from sgdvar.data import Data, check_data
 from sgdvar.errors import NotExactError
 from sgdvar.problems import NO_EXACT_VALUES, DifferentiableModel, Problem
@@ -22,8 +23,8 @@ class SGD:
 
     .. math:: w_{t+1} = w_t - \alpha_t g_t, \qquad g_t = \frac1b \sum_{i \in B_t} \nabla \ell_i(w_t)
 
-    Batches :math:`B_t` are drawn afresh and independently at every step. The batch size is no part of the process:
-    every engine answers for all b, or takes ``batch_size``.
+    Batches :math:`B_t` are drawn afresh and independently at every step, unless ``sampling`` reshuffles. The batch size
+    is no part of the process: every engine answers for all b, or takes ``batch_size``.
 
     Attributes:
         problem: The loss.
@@ -32,6 +33,7 @@ class SGD:
         step_size: :math:`\alpha`, one number of either sign for every step, or a sequence
             :math:`\alpha_0, \alpha_1, \dots` (step t needs :math:`\alpha_0 \dots \alpha_{t-1}`).
         sampling: How batches are drawn; by default without replacement from finite data, i.i.d. from a population.
+            RandomReshuffling is served by enumeration alone.
         kind: "integer", "rational", "symbolic" or "float": the numbers that results are made of.
 
     Raises:
@@ -216,6 +218,26 @@ class SGD:
             )
         return "float"
 
+    def as_code(self) -> str:
+        """Python code that rebuilds the process.
+
+        For use after ``import sgdvar as sv`` and ``from fractions import Fraction``. Symbols and the functions of a
+        differentiable model stand as their names, which must be defined there.
+
+        Examples:
+            >>> from fractions import Fraction
+            >>> import sgdvar as sv
+            >>> sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1], [2]], [1, 0])), start=[1], step_size=Fraction(1, 2))
+            >>> print(sgd.as_code())
+            sv.SGD(
+                sv.LinearRegression(sv.Dataset(X=[[1], [2]], y=[1, 0])),
+                start=[1],
+                step_size=Fraction(1, 2),
+                sampling=sv.WithoutReplacement(),
+            )
+        """
+        return as_code(self)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.problem, self.start, self.step_size, self.sampling)  # copies are read-only, too
 
@@ -229,12 +251,15 @@ class SGD:
         return f"SGD({name}, {self.problem.data}, {self.design}, {self.kind})"
 
 
-def check_process(sgd: object) -> SGD:
-    """``sgd`` as an SGD.
+def check_process(sgd: object, *, fresh: bool = True) -> SGD:
+    """``sgd`` as an SGD that draws a fresh batch at every step, or with ``fresh=False`` one that may reshuffle.
 
     Raises:
         TypeError: It is something else.
+        ValueError: It reshuffles.
     """
     if not isinstance(sgd, SGD):
         raise TypeError(f"sgd must be an SGD, got {type(sgd).__name__}; write SGD(problem, start, step_size)")
+    if fresh:
+        sgd.design.check_fresh("exact polynomials and simulation")
     return sgd

@@ -7,7 +7,8 @@ to get wrong; what the exact engines compute for all b at once must equal it at 
 Without replacement a batch is one of the :math:`\binom nb` subsets, all equally likely. With replacement the
 :math:`n^b` ordered draws of a batch are grouped into their :math:`\binom{n+b-1}{b}` multisets, each with its
 multinomial probability: a batch mean does not depend on the order of its draws. Independent draws from a population of
-k atoms are the same with the atoms' own probabilities in place of :math:`1/n`.
+k atoms are the same with the atoms' own probabilities in place of :math:`1/n`. Under reshuffling the :math:`n!`
+permutations of an epoch are grouped into sequences of disjoint subsets, all equally likely.
 """
 
 from __future__ import annotations
@@ -15,17 +16,20 @@ from __future__ import annotations
 from typing import Any
 
 from sgdvar.data import Dataset, DiscretePopulation
+from sgdvar.enumeration.outcomes import enumerate_batches, enumerate_variance
 from sgdvar.enumeration.sequences import BatchSequences
 from sgdvar.process import SGD
 from sgdvar.scalars import Array, Scalar
 
 __all__ = [
+    "enumerate_batches",
     "enumerate_expected_loss",
     "enumerate_full_gradient_variance",
     "enumerate_gradient_second_moment",
     "enumerate_gradient_variance",
     "enumerate_mean_gradient",
     "enumerate_mean_weights",
+    "enumerate_variance",
     "enumerate_weight_covariance",
 ]
 

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import copy
-import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from itertools import combinations, combinations_with_replacement
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from flint import fmpq
 
-from sgdvar.arithmetic import Arithmetic, FloatArithmetic, RationalArithmetic, arithmetic_for, object_array
+from sgdvar.arithmetic import Arithmetic, RationalArithmetic, arithmetic_for, object_array
 from sgdvar.data import Data, Dataset, DiscretePopulation
-from sgdvar.errors import BudgetExceededError
+from sgdvar.enumeration.batches import Draws, Left, check_budget, draws_for, working
 from sgdvar.problems import Problem
 from sgdvar.process import SGD, check_process
-from sgdvar.sampling import BatchDesign
 from sgdvar.scalars import Array, Scalar, check_count, join_kinds
 
 __all__ = ["BatchSequences"]
@@ -39,6 +34,18 @@ class Examples(NamedTuple):
     masses: Array
 
 
+class _Ends(NamedTuple):
+    """Runs that part at the last batch: probabilities (k,), weights (k, d), and what each leaves of its epoch."""
+
+    probabilities: Array
+    weights: Array
+    left: Sequence[Left]
+
+    def one_by_one(self) -> Iterator[tuple[Array, Array, Left]]:
+        for k, (weights, left) in enumerate(zip(self.weights, self.left, strict=True)):
+            yield self.probabilities[k : k + 1], weights, left
+
+
 @dataclass(frozen=True, eq=False)
 class BatchSequences:
     """One process at one batch size, in working numbers: FLINT rationals, FLINT polynomials, or floats.
@@ -55,8 +62,7 @@ class BatchSequences:
     step_sizes: list[Array]
     columns: slice
     rows: Array | None
-    batches: Array
-    probabilities: Array
+    draws: Draws
 
     @classmethod
     def prepared(
@@ -72,63 +78,68 @@ class BatchSequences:
         budget: int,
     ) -> BatchSequences:
         """Checks every argument and the budget, then lists the batches."""
-        train = _check_atoms(check_process(sgd).problem.data)
+        train = _check_atoms(check_process(sgd, fresh=False).problem.data)
         test = _check_atoms(sgd.check_data(data))
         t = sgd.check_step(step)
         b = sgd.design.check_batch_size(batch_size)
         number = sgd.check_layer(layer)
         rows, kind = sgd.check_matrix(matrix, number)
         kind = join_kinds([kind, test.kind], "data and the rest of the problem")
-        _check_budget(sgd.design, len(train.X), b, t + last_batch, check_count(budget, "budget", least=1))
+        check_budget(sgd.design, len(train.X), b, t + last_batch, check_count(budget, "budget", least=1))
 
         numbers = [*sgd.numbers(), *test.numbers()]
         arithmetic = arithmetic_for(kind, numbers if rows is None else [*numbers, rows])
         problem = copy.copy(sgd.problem)
-        decay = _working(problem.weight_decay, arithmetic)
+        decay = working(problem.weight_decay, arithmetic)
         object.__setattr__(problem, "weight_decay", decay)  # what the gradients multiply must be working numbers too
-        batches, probabilities = _batches(sgd.design, b, _masses(train), arithmetic)
         return cls(
             arithmetic=arithmetic,
             sgd=sgd,
             problem=problem,
             train=_examples(train, arithmetic),
             test=_examples(test, arithmetic),
-            start=np.concatenate([_working(weights, arithmetic).ravel() for weights in sgd.layers]),
-            step_sizes=[_working(alpha, arithmetic) for alpha in sgd.step_sizes(t)],
+            start=np.concatenate([working(weights, arithmetic).ravel() for weights in sgd.layers]),
+            step_sizes=[working(alpha, arithmetic) for alpha in sgd.step_sizes(t)],
             columns=_columns(sgd, number),
-            rows=None if rows is None else _working(rows, arithmetic),
-            batches=batches,
-            probabilities=probabilities,
+            rows=None if rows is None else working(rows, arithmetic),
+            draws=draws_for(sgd.design, b, _masses(train), arithmetic),
         )
 
     def weights(self) -> Outcomes:
-        """The weights after the last step, depth first: every block holds the successors of one prefix."""
-        certain = self.probabilities[:1] ** 0
-        pending = [(0, certain, self.start[None])]
+        """The weights after the last step."""
+        return ((ends.probabilities, ends.weights) for ends in self._ends())
+
+    def _ends(self) -> Iterator[_Ends]:
+        """The ends of all runs, depth first: every block holds the successors of one prefix."""
+        certain = self.draws.after(()).probabilities[:1] ** 0
+        pending = [(0, _Ends(certain, self.start[None], [()]))]
         while pending:
-            level, probabilities, stack = pending.pop()
+            level, ends = pending.pop()
             if level == len(self.step_sizes):
-                yield probabilities, stack
+                yield ends
                 continue
-            for probability, weights in _each_of([(probabilities, stack)]):
-                successors = weights - self.step_sizes[level] * self._batch_gradients(weights)
-                pending.append((level + 1, probability * self.probabilities, successors))
+            for probability, weights, left in ends.one_by_one():
+                batches, probabilities, rest = self.draws.after(left)
+                successors = weights - self.step_sizes[level] * self._batch_gradients(weights, batches)
+                pending.append((level + 1, _Ends(probability * probabilities, successors, rest)))
 
     def gradients(self) -> Outcomes:
         r"""The gradients :math:`A g_t` on one more batch."""
-        for probability, weights in _each_of(self.weights()):
-            yield probability * self.probabilities, self._transformed(self._batch_gradients(weights))
+        for ends in self._ends():
+            for probability, weights, left in ends.one_by_one():
+                batches, probabilities, _ = self.draws.after(left)
+                yield probability * probabilities, self._transformed(self._batch_gradients(weights, batches))
 
     def full_gradients(self) -> Outcomes:
         r"""The full gradients :math:`A \nabla L(w_t)`."""
-        for probability, weights in _each_of(self.weights()):
+        for probability, weights in self._each_weights():
             mean = self.train.masses @ self._example_gradients(weights)
             yield probability, self._transformed(mean[None])
 
     def losses(self) -> Outcomes:
         """The losses on the test examples."""
         inputs, targets, masses = self.test
-        for probability, weights in _each_of(self.weights()):
+        for probability, weights in self._each_weights():
             losses = self.problem.example_losses(self.sgd.shaped(weights), inputs, targets)
             penalty = self.problem.weight_decay / 2 * (weights**2).sum(keepdims=True)
             yield probability, ((masses * losses).sum(keepdims=True) + penalty)[None]
@@ -138,8 +149,11 @@ class BatchSequences:
         layers = gradients if isinstance(gradients, tuple) else (gradients,)
         return np.hstack([_flat(layer) for layer in layers])
 
-    def _batch_gradients(self, weights: Array) -> Array:
-        means: Array = self._example_gradients(weights)[self.batches].sum(axis=1) / self.batches.shape[1]
+    def _each_weights(self) -> Iterator[tuple[Array, Array]]:
+        return ((probability, weights) for ends in self._ends() for probability, weights, _ in ends.one_by_one())
+
+    def _batch_gradients(self, weights: Array, batches: Array) -> Array:
+        means: Array = self._example_gradients(weights)[batches].sum(axis=1) / batches.shape[1]
         return means
 
     def _transformed(self, gradients: Array) -> Array:
@@ -189,25 +203,6 @@ def _check_atoms(data: Data) -> Atoms:
     return data
 
 
-def _check_budget(design: BatchDesign, n: int, batch_size: int, draws: int, budget: int) -> None:
-    single = math.comb(n, batch_size) if design.is_without_replacement else math.comb(n + batch_size - 1, batch_size)
-    digits = draws * math.log10(single)
-    needed = single**draws if digits < 300 else math.inf
-    if needed > budget:
-        raise BudgetExceededError(
-            f"enumeration must sum over at most budget = {budget:,} batch sequences, got {_rounded(digits, needed)} "
-            f"({_rounded(math.log10(single), single)} batches in each of {draws} draws); lower step or the number of "
-            f"{'atoms' if design.population_size is None else 'examples'}, choose another batch_size, or raise budget",
-            needed=needed,
-            limit=budget,
-            unit="batch sequences",
-        )
-
-
-def _rounded(digits: float, count: float) -> str:
-    return f"{count:,}" if digits < 15 else f"about 10^{digits:.0f}"
-
-
 def _columns(sgd: SGD, layer: int | None) -> slice:
     """Where the entries of a layer are among all weights."""
     if layer is None:
@@ -222,43 +217,7 @@ def _masses(data: Atoms) -> Array:
 
 
 def _examples(data: Atoms, arithmetic: Arithmetic) -> Examples:
-    return Examples(*(_working(values, arithmetic) for values in (data.X, data.y, _masses(data))))
-
-
-def _batches(design: BatchDesign, batch_size: int, masses: Array, arithmetic: Arithmetic) -> tuple[Array, Array]:
-    """The batches as rows of indices, and their probabilities: exact, and for floats rounded once at the end."""
-    is_float = isinstance(arithmetic, FloatArithmetic)
-    if design.is_without_replacement:
-        batches = list(combinations(range(len(masses)), batch_size))
-        probabilities = [fmpq(1, len(batches))] * len(batches)
-    else:
-        batches = list(combinations_with_replacement(range(len(masses)), batch_size))
-        exact = _working(masses, RationalArithmetic() if is_float else arithmetic).tolist()
-        probabilities = [_multinomial(Counter(batch), exact) for batch in batches]
-    if is_float:
-        return np.array(batches), np.array([int(value.p) / int(value.q) for value in probabilities])
-    return np.array(batches), object_array(probabilities, (len(batches),))
-
-
-def _multinomial(counts: Counter[int], masses: list[Any]) -> Any:
-    """The probability of drawing each example as often as its count says, in any order."""
-    orders = math.factorial(counts.total()) // math.prod(map(math.factorial, counts.values()))
-    return math.prod((masses[index] ** count for index, count in counts.items()), start=fmpq(orders))
-
-
-def _working(value: Any, arithmetic: Arithmetic) -> Array:
-    """Working numbers; an array even of a single one, for NumPy would iterate over a polynomial."""
-    numerators, denominator = arithmetic.numerators(np.atleast_1d(value))
-    if isinstance(arithmetic, RationalArithmetic):
-        return object_array([fmpq(entry, denominator) for entry in numerators.ravel().tolist()], numerators.shape)
-    return numerators
-
-
-def _each_of(blocks: Iterable[tuple[Array, Array]]) -> Outcomes:
-    """The outcomes one by one."""
-    for probabilities, stack in blocks:
-        for k, outcome in enumerate(stack):
-            yield probabilities[k : k + 1], outcome
+    return Examples(*(working(values, arithmetic) for values in (data.X, data.y, _masses(data))))
 
 
 def _flat(stack: Array) -> Array:

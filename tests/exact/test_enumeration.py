@@ -148,6 +148,95 @@ def test_integers_larger_than_a_machine_word_do_not_overflow():
     assert sv.enumerate_gradient_variance(sgd, 0, 1) == Fraction(large) ** 6 / 4
 
 
+# Sequences of batches by themselves
+
+
+RARE = sv.DiscretePopulation([[1], [2]], [1, 0], [Fraction(9, 10), Fraction(1, 10)])
+SEQUENCES = [
+    (sv.BatchDesign(sv.WithoutReplacement(), 3), None, 9),
+    (sv.BatchDesign(sv.WithReplacement(), 3), None, 36),
+    (sv.BatchDesign(sv.RandomReshuffling(), 3), None, 9),
+    (sv.BatchDesign(sv.RandomReshuffling(drop_last=False), 3), None, 3),
+    (sv.BatchDesign(sv.IID(), None), RARE, 9),
+]
+
+
+@pytest.mark.parametrize(("design", "population", "count"), SEQUENCES, ids=str)
+def test_sequences_of_batches_are_all_there_once_and_their_probabilities_sum_to_one(design, population, count):
+    sequences = list(sv.enumerate_batches(design, draws=2, batch_size=2, population=population))
+    assert len({tuple(tuple(batch.tolist()) for batch in batches) for _, batches in sequences}) == count
+    assert sum(probability for probability, _ in sequences) == 1
+    with pytest.raises(sv.BudgetExceededError, match=f"got {count} "):
+        sv.enumerate_batches(design, draws=2, batch_size=2, population=population, budget=count - 1)
+
+
+def test_reshuffled_sequences_cut_permutations():
+    design = sv.BatchDesign(sv.RandomReshuffling(drop_last=False), 3)
+    sequences = [[batch.tolist() for batch in batches] for _, batches in sv.enumerate_batches(design, 2, 2)]
+    assert sequences == [[[0, 1], [2]], [[0, 2], [1]], [[1, 2], [0]]]
+
+
+@pytest.mark.parametrize("design_name", ["without", "with", "atoms", "reshuffled"])
+def test_a_gradient_of_ones_own_has_the_variance_that_the_library_enumerates(design_name):
+    sampling = {"without": sv.WithoutReplacement(), "with": sv.WithReplacement(), "reshuffled": sv.RandomReshuffling()}
+    data = RARE if design_name == "atoms" else sv.Dataset([[1], [2], [3]], [1, 0, 1])
+    sgd = sv.SGD(sv.LinearRegression(data), [1], Fraction(1, 4), sampling.get(design_name))
+    population = data if design_name == "atoms" else None
+
+    def last_gradient(batches):
+        w = Fraction(1)
+        for batch in batches:
+            gradient = sum((data.X[i, 0] * (data.X[i, 0] * w - data.y[i]) for i in batch), Fraction(0)) / len(batch)
+            w -= gradient / 4
+        return gradient
+
+    for step in (0, 1, 2):
+        for b in (1, 2):
+            own = sv.enumerate_variance(last_gradient, sgd.design, step + 1, b, population=population)
+            assert own == sv.enumerate_gradient_variance(sgd, step, b)
+
+
+def test_the_variance_of_an_array_is_summed_over_its_entries():
+    design = sv.BatchDesign(sv.WithReplacement(), 2)  # a coin: variance 1/4
+    coin = lambda batches: np.array([[batches[0][0], 3 * batches[0][0]]])  # noqa: E731
+    assert sv.enumerate_variance(coin, design, 1, 1) == Fraction(1 + 9, 4)
+    assert sv.enumerate_variance(lambda _: 7, design, 0, 1) == 0
+
+
+def test_floats_in_give_floats_out():
+    population = sv.DiscretePopulation([[1.0], [2.0]], [1.0, 0.0], [0.9, 0.1])
+    design = sv.BatchDesign(sv.IID(), None)
+    chances = [chance for chance, _ in sv.enumerate_batches(design, 1, 1, population=population)]
+    assert chances == [0.9, 0.1]
+    assert isinstance(sv.enumerate_variance(lambda batches: batches[0][0], design, 1, 1, population=population), float)
+
+
+def test_batches_cannot_be_changed_by_their_user():
+    ((_, (batch,)),) = sv.enumerate_batches(sv.BatchDesign(sv.WithReplacement(), 1), 1, 1)
+    with pytest.raises(ValueError, match="read-only"):
+        batch[0] = 5
+
+
+def test_bad_arguments_of_sequences_are_refused_with_advice():
+    design, atoms = sv.BatchDesign(sv.WithReplacement(), 2), sv.BatchDesign(sv.IID(), None)
+    with pytest.raises(TypeError, match=r"design must be a BatchDesign, got SGD; write sgd\.design"):
+        sv.enumerate_batches(two_examples(sv.WithReplacement()), 1, 1)
+    with pytest.raises(ValueError, match="draws must be at least 0, got -1"):
+        sv.enumerate_batches(design, -1, 1)
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+        sv.enumerate_batches(design, 1, 0)
+    with pytest.raises(ValueError, match="population must be None for finite data"):
+        sv.enumerate_batches(design, 1, 1, population=RARE)
+    with pytest.raises(ValueError, match=r"population must be a DiscretePopulation for i\.i\.d\. draws, got None"):
+        sv.enumerate_batches(atoms, 1, 1)
+    p = sympy.Symbol("p", positive=True)
+    symbolic = sv.DiscretePopulation([[1], [2]], [1, 0], [p, 1 - p])
+    with pytest.raises(ValueError, match="population must have probabilities that are numbers"):
+        sv.enumerate_batches(atoms, 1, 1, population=symbolic)
+    with pytest.raises(TypeError, match="outcome must be a function of the batches, got 3"):
+        sv.enumerate_variance(3, design, 1, 1)
+
+
 # Budget and bad input
 
 
