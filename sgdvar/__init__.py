@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 _HOME = {
     "scalars": ["rationalize"],
     "errors": ["BudgetExceededError", "CertificateError", "CheckpointError", "NonFiniteError", "NotExactError"],
-    "sampling": ["IID", "BatchDesign", "WithReplacement", "WithoutReplacement"],
+    "sampling": ["IID", "BatchDesign", "RandomReshuffling", "WithReplacement", "WithoutReplacement"],
     "polynomial": ["BatchPolynomial"],
     "data": ["Dataset", "DiscretePopulation", "GaussianPopulation"],
     "problems": ["DeepLinearNetwork", "DifferentiableModel", "LinearRegression"],
@@ -32,17 +32,29 @@ _HOME = {
         "weight_covariance",
     ],
     "enumeration": [
+        "enumerate_batches",
         "enumerate_expected_loss",
         "enumerate_full_gradient_variance",
         "enumerate_gradient_second_moment",
         "enumerate_gradient_variance",
         "enumerate_mean_gradient",
         "enumerate_mean_weights",
+        "enumerate_variance",
         "enumerate_weight_covariance",
     ],
     "certificates": ["Certificate", "Verdict"],
-    "certify": ["certify_decreasing"],
+    "certify": [
+        "certify_convex",
+        "certify_covariance_decreasing",
+        "certify_decreasing",
+        "certify_halving",
+        "certify_positive_definite",
+        "certify_scalar_networks",
+        "certify_scaled_decreasing",
+    ],
     "check": ["check_certificate"],
+    "orders": ["ORDERS", "certify_order"],
+    "thresholds": ["largest_batch_size", "smallest_batch_size"],
     "monte_carlo": [
         "Estimate",
         "RunOptions",
@@ -58,6 +70,15 @@ _HOME = {
         "replicates_needed",
     ],
     "agreement": ["Report", "verify"],
+    "search": [
+        "FiniteFamily",
+        "GaussianFamily",
+        "PopulationFamily",
+        "SearchClaim",
+        "SearchRecord",
+        "SearchResult",
+        "search_counterexample",
+    ],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -9,7 +9,13 @@ from sgdvar.certificates import (
     Verdict as Verdict,
 )
 from sgdvar.certify import (
+    certify_convex as certify_convex,
+    certify_covariance_decreasing as certify_covariance_decreasing,
     certify_decreasing as certify_decreasing,
+    certify_halving as certify_halving,
+    certify_positive_definite as certify_positive_definite,
+    certify_scalar_networks as certify_scalar_networks,
+    certify_scaled_decreasing as certify_scaled_decreasing,
 )
 from sgdvar.check import (
     check_certificate as check_certificate,
@@ -20,12 +26,14 @@ from sgdvar.data import (
     GaussianPopulation as GaussianPopulation,
 )
 from sgdvar.enumeration import (
+    enumerate_batches as enumerate_batches,
     enumerate_expected_loss as enumerate_expected_loss,
     enumerate_full_gradient_variance as enumerate_full_gradient_variance,
     enumerate_gradient_second_moment as enumerate_gradient_second_moment,
     enumerate_gradient_variance as enumerate_gradient_variance,
     enumerate_mean_gradient as enumerate_mean_gradient,
     enumerate_mean_weights as enumerate_mean_weights,
+    enumerate_variance as enumerate_variance,
     enumerate_weight_covariance as enumerate_weight_covariance,
 )
 from sgdvar.errors import (
@@ -62,6 +70,10 @@ from sgdvar.monte_carlo import (
     estimate_weight_covariance as estimate_weight_covariance,
     replicates_needed as replicates_needed,
 )
+from sgdvar.orders import (
+    ORDERS as ORDERS,
+    certify_order as certify_order,
+)
 from sgdvar.polynomial import (
     BatchPolynomial as BatchPolynomial,
 )
@@ -76,11 +88,25 @@ from sgdvar.process import (
 from sgdvar.sampling import (
     IID as IID,
     BatchDesign as BatchDesign,
+    RandomReshuffling as RandomReshuffling,
     WithoutReplacement as WithoutReplacement,
     WithReplacement as WithReplacement,
 )
 from sgdvar.scalars import (
     rationalize as rationalize,
+)
+from sgdvar.search import (
+    FiniteFamily as FiniteFamily,
+    GaussianFamily as GaussianFamily,
+    PopulationFamily as PopulationFamily,
+    SearchClaim as SearchClaim,
+    SearchRecord as SearchRecord,
+    SearchResult as SearchResult,
+    search_counterexample as search_counterexample,
+)
+from sgdvar.thresholds import (
+    largest_batch_size as largest_batch_size,
+    smallest_batch_size as smallest_batch_size,
 )
 
 __version__: Final[str]

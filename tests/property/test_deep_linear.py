@@ -9,6 +9,9 @@ from hypothesis import given, settings, strategies as st
 
 import sgdvar as sv
 from sgdvar.strategies import (
+    assert_equal,
+    assert_matches_enumeration,
+    assert_polynomial_degree,
     batch_sizes,
     datasets,
     discrete_populations,
@@ -41,16 +44,6 @@ def changed(sgd, *, data=None, weight_decay=None, start=None, step_size=None, sa
     )
 
 
-def essence(values):
-    """What two results must share to be the same, row by row and layer by layer.
-
-    Without replacement that is the values: polynomials that agree at b = 1, ..., n are equally good.
-    """
-    polynomials = [V for array in (values if isinstance(values, tuple) else (values,)) for V in np.ravel(array)]
-    n = polynomials[0].design.max_batch_size
-    return [V.c_coefficients if n is None else [V(b) for b in range(1, n + 1)] for V in polynomials]
-
-
 def flat(layers):
     return np.concatenate([layer.ravel() for layer in layers])
 
@@ -73,18 +66,17 @@ def scaled(data, *, inputs=1, targets=1):
 def test_the_degree_is_bounded_and_there_is_no_constant_term(sgd, step):
     bound = sv.variance_degree_bound(len(sgd.layers), step)
     for variance in (sv.gradient_variance, sv.full_gradient_variance):
-        V = variance(sgd, step)
-        assert V.degree <= bound
+        V = assert_polynomial_degree(variance, sgd, step, bound)
         assert V.c_coefficients[0] == 0
 
 
 @SLOW
 @given(network_processes(datasets(p=1) | gaussian_populations(p=1) | discrete_populations(p=1)))
 def test_the_degree_is_bounded_at_step_two(sgd):
-    assert sv.gradient_variance(sgd, 2).degree <= sv.variance_degree_bound(len(sgd.layers), 2)
+    assert_polynomial_degree(sv.gradient_variance, sgd, 2, sv.variance_degree_bound(len(sgd.layers), 2))
 
 
-@given(network_processes(FINITE, depth=DEPTHS, sampling=st.just(sv.WithoutReplacement())), st.integers(0, 2))
+@given(network_processes(FINITE, depth=DEPTHS, sampling=sv.WithoutReplacement()), st.integers(0, 2))
 def test_full_batches_are_gradient_descent(sgd, step):
     data, n = sgd.problem.data, sgd.problem.data.size
     layers = list(sgd.layers)
@@ -98,14 +90,14 @@ def test_full_batches_are_gradient_descent(sgd, step):
 @given(network_processes(depth=DEPTHS), steps)
 def test_the_mean_weights_move_against_the_mean_gradient(sgd, step):
     moved = flat(sv.mean_weights(sgd, step)) - sgd.step_sizes(step + 1)[step] * flat(sv.mean_gradient(sgd, step))
-    assert essence(sv.mean_weights(sgd, step + 1)) == essence(moved)
+    assert_equal(sv.mean_weights(sgd, step + 1), moved, sgd)
 
 
 @given(network_processes(depth=DEPTHS))
 def test_the_first_weights_vary_as_the_first_gradient(sgd):
     covariance, (step_size,) = sv.weight_covariance(sgd, 1), sgd.step_sizes(1)
     for k, row in enumerate(np.eye(sgd.weight_count, dtype=int)):
-        assert essence(covariance[k, k]) == essence(sv.gradient_variance(sgd, 0, matrix=row) * step_size**2)
+        assert_equal(covariance[k, k], sv.gradient_variance(sgd, 0, matrix=row) * step_size**2, sgd)
 
 
 @given(st.data(), network_processes(depth=DEPTHS), steps)
@@ -113,19 +105,19 @@ def test_the_second_moment_is_the_variance_plus_the_squared_mean(data, sgd, step
     matrix = data.draw(matrices(sgd.weight_count))
     square = sum(mean * mean for mean in matrix @ flat(sv.mean_gradient(sgd, step)))
     expected = sv.gradient_variance(sgd, step, matrix=matrix) + square
-    assert essence(sv.gradient_second_moment(sgd, step, matrix=matrix)) == essence(expected)
+    assert_equal(sv.gradient_second_moment(sgd, step, matrix=matrix), expected, sgd)
 
 
 @given(st.data(), network_processes(depth=DEPTHS), steps, st.sampled_from(OF_THE_GRADIENT))
 def test_layers_and_rows_add_up(data, sgd, step, quantity):
     total = quantity(sgd, step)
     layers = range(1, len(sgd.layers) + 1)
-    assert essence(sum(quantity(sgd, step, layer=layer) for layer in layers)) == essence(total)
-    assert essence(quantity(sgd, step, matrix=np.eye(sgd.weight_count, dtype=int))) == essence(total)
+    assert_equal(sum(quantity(sgd, step, layer=layer) for layer in layers), total, sgd)
+    assert_equal(quantity(sgd, step, matrix=np.eye(sgd.weight_count, dtype=int)), total, sgd)
     layer = data.draw(st.sampled_from(layers))
     matrix = data.draw(matrices(sgd.layers[layer - 1].size))
     rows = sum(quantity(sgd, step, matrix=row, layer=layer) for row in matrix)
-    assert essence(rows) == essence(quantity(sgd, step, matrix=matrix, layer=layer))
+    assert_equal(rows, quantity(sgd, step, matrix=matrix, layer=layer), sgd)
 
 
 # One layer is linear regression
@@ -142,16 +134,14 @@ def test_one_layer_is_linear_regression(data, sgd, step):
         sgd.sampling,
     )
     for quantity in (*MEANS, sv.weight_covariance, sv.expected_loss, *OF_THE_GRADIENT):
-        assert essence(quantity(sgd, step)) == essence(quantity(regression, step)), quantity.__name__
+        assert_equal(quantity(sgd, step), quantity(regression, step), sgd)
     matrix = data.draw(matrices(sgd.weight_count))
     for quantity in OF_THE_GRADIENT:
-        assert essence(quantity(sgd, step, matrix=matrix, layer=1)) == essence(
-            quantity(regression, step, matrix=matrix)
-        )
+        assert_equal(quantity(sgd, step, matrix=matrix, layer=1), quantity(regression, step, matrix=matrix), sgd)
     p, outputs = source.inputs, source.outputs
     other = data.draw(datasets(2, p, outputs) | gaussian_populations(p, outputs) | discrete_populations(2, p, outputs))
     losses = [sv.expected_loss(process, step, data=other) for process in (sgd, regression)]
-    assert essence(losses[0]) == essence(losses[1])
+    assert_equal(losses[0], losses[1], sgd)
 
 
 # Coordinates of the hidden layers
@@ -178,16 +168,14 @@ def test_turning_a_hidden_layer_turns_the_gradient_and_leaves_its_size(data, sgd
     signs = data.draw(st.lists(st.sampled_from([1, -1]), min_size=width, max_size=width))
     turned, T = in_other_coordinates(sgd, lower, data.draw(rotations(width)) * signs)
     for layer in (None, *range(1, len(sgd.layers) + 1)):
-        assert essence(sv.gradient_variance(turned, step, layer=layer)) == essence(
-            sv.gradient_variance(sgd, step, layer=layer)
-        )
-    assert essence(sv.expected_loss(turned, step)) == essence(sv.expected_loss(sgd, step))
+        assert_equal(sv.gradient_variance(turned, step, layer=layer), sv.gradient_variance(sgd, step, layer=layer), sgd)
+    assert_equal(sv.expected_loss(turned, step), sv.expected_loss(sgd, step), sgd)
     for mean in MEANS:
-        assert essence(flat(mean(turned, step))) == essence(T @ flat(mean(sgd, step)))
-    assert essence(sv.weight_covariance(turned, step)) == essence(T @ sv.weight_covariance(sgd, step) @ T.T)
+        assert_equal(flat(mean(turned, step)), T @ flat(mean(sgd, step)), sgd)
+    assert_equal(sv.weight_covariance(turned, step), T @ sv.weight_covariance(sgd, step) @ T.T, sgd)
     matrix = data.draw(matrices(sgd.weight_count))
     for quantity in OF_THE_GRADIENT:
-        assert essence(quantity(turned, step, matrix=matrix @ T.T)) == essence(quantity(sgd, step, matrix=matrix))
+        assert_equal(quantity(turned, step, matrix=matrix @ T.T), quantity(sgd, step, matrix=matrix), sgd)
 
 
 @st.composite
@@ -232,11 +220,11 @@ def test_weights_and_targets_in_other_units_scale_the_gradient(sgd, step, k):
     )
     power = k ** (2 * depth - 1)
     for quantity in OF_THE_GRADIENT:
-        assert essence(quantity(other, step)) == essence(quantity(sgd, step) * power**2)
-    assert essence(flat(sv.mean_gradient(other, step))) == essence(flat(sv.mean_gradient(sgd, step)) * power)
-    assert essence(flat(sv.mean_weights(other, step))) == essence(flat(sv.mean_weights(sgd, step)) * k)
-    assert essence(sv.weight_covariance(other, step)) == essence(sv.weight_covariance(sgd, step) * k**2)
-    assert essence(sv.expected_loss(other, step)) == essence(sv.expected_loss(sgd, step) * k ** (2 * depth))
+        assert_equal(quantity(other, step), quantity(sgd, step) * power**2, sgd)
+    assert_equal(flat(sv.mean_gradient(other, step)), flat(sv.mean_gradient(sgd, step)) * power, sgd)
+    assert_equal(flat(sv.mean_weights(other, step)), flat(sv.mean_weights(sgd, step)) * k, sgd)
+    assert_equal(sv.weight_covariance(other, step), sv.weight_covariance(sgd, step) * k**2, sgd)
+    assert_equal(sv.expected_loss(other, step), sv.expected_loss(sgd, step) * k ** (2 * depth), sgd)
 
 
 @given(network_processes(depth=DEPTHS), steps, factors)
@@ -248,10 +236,10 @@ def test_inputs_and_targets_in_other_units_scale_the_gradient(sgd, step, k):
         step_size=np.asarray(sgd.step_size) / k**2,
     )
     for quantity in OF_THE_GRADIENT:
-        assert essence(quantity(other, step)) == essence(quantity(sgd, step) * k**4)
-    assert essence(flat(sv.mean_gradient(other, step))) == essence(flat(sv.mean_gradient(sgd, step)) * k**2)
-    assert essence(flat(sv.mean_weights(other, step))) == essence(flat(sv.mean_weights(sgd, step)))
-    assert essence(sv.expected_loss(other, step)) == essence(sv.expected_loss(sgd, step) * k**2)
+        assert_equal(quantity(other, step), quantity(sgd, step) * k**4, sgd)
+    assert_equal(flat(sv.mean_gradient(other, step)), flat(sv.mean_gradient(sgd, step)) * k**2, sgd)
+    assert_equal(flat(sv.mean_weights(other, step)), flat(sv.mean_weights(sgd, step)), sgd)
+    assert_equal(sv.expected_loss(other, step), sv.expected_loss(sgd, step) * k**2, sgd)
 
 
 @SLOW
@@ -268,7 +256,7 @@ def test_turning_inputs_and_first_layer_together_leaves_the_size_of_the_gradient
     first, *others = sgd.layers
     other = changed(sgd, data=turned, start=[first @ R.T, *others])
     for quantity in (*OF_THE_GRADIENT, sv.expected_loss):
-        assert essence(quantity(other, step)) == essence(quantity(sgd, step))
+        assert_equal(quantity(other, step), quantity(sgd, step), sgd)
 
 
 # Names and copies of the examples
@@ -281,19 +269,19 @@ def test_the_order_of_the_examples_does_not_matter(data, sgd, step):
     permuted = type(source)(*(array[order] for array in source.numbers()))
     other = changed(sgd, data=permuted)
     for quantity in (*OF_THE_GRADIENT, sv.expected_loss, *MEANS, sv.weight_covariance):
-        assert essence(quantity(other, step)) == essence(quantity(sgd, step))
+        assert_equal(quantity(other, step), quantity(sgd, step), sgd)
 
 
-@given(network_processes(FINITE, sampling=st.just(sv.WithReplacement())), steps, st.integers(1, 3))
+@given(network_processes(FINITE, sampling=sv.WithReplacement()), steps, st.integers(1, 3))
 def test_equal_atoms_and_repeated_examples_are_draws_with_replacement(sgd, step, times):
     source, n = sgd.problem.data, sgd.problem.data.size
     atoms = sv.DiscretePopulation(source.X, source.y, [Fraction(1, n)] * n)
     repeated = sv.Dataset(np.concatenate([source.X] * times), np.concatenate([source.y] * times))
     as_population = sv.SGD(sv.DeepLinearNetwork(atoms, sgd.problem.weight_decay), sgd.start, sgd.step_size)
     for quantity in (*OF_THE_GRADIENT, sv.expected_loss, *MEANS, sv.weight_covariance):
-        expected = essence(quantity(sgd, step))
-        assert essence(quantity(as_population, step)) == expected
-        assert essence(quantity(changed(sgd, data=repeated), step)) == expected
+        expected = quantity(sgd, step)
+        assert_equal(quantity(as_population, step), expected, sgd)
+        assert_equal(quantity(changed(sgd, data=repeated), step), expected, sgd)
 
 
 # Enumeration
@@ -302,30 +290,28 @@ def test_equal_atoms_and_repeated_examples_are_draws_with_replacement(sgd, step,
 @settings(max_examples=150)
 @given(st.data(), network_processes(ATOMS, depth=DEPTHS), steps)
 def test_the_engine_equals_enumeration(data, sgd, step):
-    b = data.draw(batch_sizes(sgd.design, max_value=3))
+    b = [data.draw(batch_sizes(sgd.design, max_value=3))]
     layer = data.draw(st.sampled_from([None, *range(1, len(sgd.layers) + 1)]))
     columns = sgd.weight_count if layer is None else sgd.layers[layer - 1].size
     arguments = {"layer": layer, "matrix": data.draw(st.none() | matrices(columns))}
-    for derive, enumerate_quantity in [
+    for quantity, enumeration in [
         (sv.gradient_variance, sv.enumerate_gradient_variance),
         (sv.full_gradient_variance, sv.enumerate_full_gradient_variance),
         (sv.gradient_second_moment, sv.enumerate_gradient_second_moment),
     ]:
-        assert derive(sgd, step, **arguments)(b) == enumerate_quantity(sgd, step, b, **arguments)
+        assert_matches_enumeration(quantity, enumeration, sgd, step, batch_sizes=b, **arguments)
     p, outputs = sgd.problem.data.inputs, sgd.problem.data.outputs
     other = data.draw(st.none() | datasets(2, p, outputs) | discrete_populations(2, p, outputs))
-    assert sv.expected_loss(sgd, step, data=other)(b) == sv.enumerate_expected_loss(sgd, step, b, data=other)
-    for derive, enumerate_quantity in [
+    assert_matches_enumeration(sv.expected_loss, sv.enumerate_expected_loss, sgd, step, batch_sizes=b, data=other)
+    for quantity, enumeration in [
         (sv.mean_gradient, sv.enumerate_mean_gradient),
         (sv.mean_weights, sv.enumerate_mean_weights),
+        (sv.weight_covariance, sv.enumerate_weight_covariance),
     ]:
-        assert [V(b) for V in flat(derive(sgd, step))] == flat(enumerate_quantity(sgd, step, b)).tolist()
-    covariance = sv.enumerate_weight_covariance(sgd, step, b)
-    assert [V(b) for V in sv.weight_covariance(sgd, step).ravel()] == covariance.ravel().tolist()
+        assert_matches_enumeration(quantity, enumeration, sgd, step, batch_sizes=b)
 
 
 @settings(max_examples=40)
-@given(network_processes(FINITE, sampling=st.just(sv.WithoutReplacement())))
+@given(network_processes(FINITE, sampling=sv.WithoutReplacement()))
 def test_the_engine_equals_enumeration_at_step_two(sgd):
-    for b in range(1, sgd.problem.data.size + 1):
-        assert sv.gradient_variance(sgd, 2)(b) == sv.enumerate_gradient_variance(sgd, 2, b)
+    assert_matches_enumeration(sv.gradient_variance, sv.enumerate_gradient_variance, sgd, 2)

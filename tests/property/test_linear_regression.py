@@ -9,9 +9,25 @@ import numpy as np
 from hypothesis import given, settings, strategies as st
 
 import sgdvar as sv
-from sgdvar.strategies import batch_sizes, datasets, gaussian_populations, matrices, processes, rotations
+from sgdvar.strategies import (
+    assert_at_most,
+    assert_certified,
+    assert_decreasing,
+    assert_equal,
+    assert_matches_enumeration,
+    assert_non_negative_coefficients,
+    assert_polynomial_degree,
+    batch_sizes,
+    datasets,
+    discrete_populations,
+    gaussian_populations,
+    matrices,
+    processes,
+    rotations,
+)
 
 FINITE = datasets()
+ENUMERABLE = datasets() | discrete_populations()
 SOME_BATCH_SIZES = 8
 steps = st.integers(0, 3)
 variances = st.sampled_from([sv.gradient_variance, sv.full_gradient_variance])
@@ -43,41 +59,37 @@ def is_positive_semidefinite(matrix):
 @given(st.data(), processes(), steps, variances)
 def test_coefficients_in_c_are_non_negative_without_constant_term_and_of_bounded_degree(data, sgd, step, variance):
     matrix = data.draw(st.none() | matrices(sgd.start.size))
-    V = variance(sgd, step, matrix=matrix)
-    assert V.c_coefficients[0] == 0
-    assert all(a >= 0 for a in V.c_coefficients)
-    assert V.degree <= (step + 1 if variance is sv.gradient_variance else step)
+    assert_non_negative_coefficients(variance, sgd, step, matrix=matrix)
+    assert_polynomial_degree(
+        variance, sgd, step, degree=step + 1 if variance is sv.gradient_variance else step, matrix=matrix
+    )
 
 
 @given(st.data(), processes(), steps, variances)
 def test_the_variance_never_rises_in_b_and_the_certificate_checks(data, sgd, step, variance):
-    V = variance(sgd, step, matrix=data.draw(st.none() | matrices(sgd.start.size)))
-    verdict = sv.certify_decreasing(V)
-    assert verdict.status == "proved"
-    assert sv.check_certificate(verdict.certificate, V)
-    values = [V(b) for b in valid(sgd.design)]
-    assert values == sorted(values, reverse=True)
+    matrix = data.draw(st.none() | matrices(sgd.start.size))
+    assert_decreasing(variance, sgd, step, matrix=matrix)
+    assert_decreasing(variance, sgd, step, matrix=matrix, batch_sizes=valid(sgd.design))
 
 
-@given(processes(FINITE, sampling=st.just(sv.WithoutReplacement())), steps, variances)
+@given(processes(FINITE, sampling=sv.WithoutReplacement()), steps, variances)
 def test_full_batches_have_no_variance(sgd, step, variance):
-    assert variance(sgd, step)(sgd.design.population_size) == 0
+    assert_equal(variance(sgd, step), 0, sgd, batch_sizes=[sgd.design.population_size])
 
 
 @given(processes(FINITE), steps, variances)
 def test_without_replacement_never_has_more_variance_than_with_replacement(sgd, step, variance):
     without = variance(with_sampling(sgd, sv.WithoutReplacement()), step)
-    with_replacement = variance(with_sampling(sgd, sv.WithReplacement()), step)
-    for b in valid(without.design):
-        assert without(b) <= with_replacement(b)
+    assert_at_most(without, variance(with_sampling(sgd, sv.WithReplacement()), step), sgd)
 
 
 @given(processes(), steps, variances)
 def test_doubling_the_batch_at_least_halves_the_variance(sgd, step, variance):
     V = variance(sgd, step)
-    for b in valid(sgd.design):
-        if 2 * b in valid(sgd.design):
-            assert 2 * V(2 * b) <= V(b)
+    assert_certified(sv.certify_halving, V, sgd)
+    halves = [b for b in valid(sgd.design) if 2 * b in valid(sgd.design)]
+    if halves:
+        assert_at_most(lambda b: 2 * V(2 * b), V, sgd, batch_sizes=halves)
 
 
 def parts(population):
@@ -91,9 +103,10 @@ def parts(population):
 
 def full_gradient(problem, weights):
     """The gradient of the loss over the whole data set or population."""
-    if isinstance(problem.data, sv.Dataset):
-        gradients = problem.example_gradients(weights, problem.data.X, problem.data.y)
-        return gradients.sum(axis=0) / Fraction(len(gradients))
+    if not isinstance(problem.data, sv.GaussianPopulation):
+        n = problem.data.size
+        masses = problem.data.probabilities if n is None else np.full(n, Fraction(1, n))
+        return np.tensordot(masses, problem.example_gradients(weights, problem.data.X, problem.data.y), axes=1)
     teacher, factor, _ = parts(problem.data)
     error = np.atleast_2d(weights) - teacher
     return (error @ factor @ factor.T).reshape(weights.shape) + problem.weight_decay * weights
@@ -109,17 +122,17 @@ def test_mean_weights_and_gradients_are_those_of_full_batch_gradient_descent_for
         (sv.mean_gradient(sgd, step), full_gradient(sgd.problem, weights)),
     ]:
         assert all(polynomial.degree == 0 for polynomial in polynomials.ravel())
-        assert [polynomial(1) for polynomial in polynomials.ravel()] == list(expected.ravel())
+        assert_equal(polynomials, expected, sgd, batch_sizes=[1])
 
 
 @given(processes(), steps)
 def test_the_expected_loss_never_rises_in_b(sgd, step):
-    assert sv.certify_decreasing(sv.expected_loss(sgd, step)).status == "proved"
+    assert_decreasing(sv.expected_loss, sgd, step)
 
 
 @given(processes(), steps)
 def test_the_second_moment_of_the_gradient_never_rises_in_b(sgd, step):
-    assert sv.certify_decreasing(sv.gradient_second_moment(sgd, step)).status == "proved"
+    assert_decreasing(sv.gradient_second_moment, sgd, step)
 
 
 @given(st.data(), processes(), steps)
@@ -131,12 +144,13 @@ def test_the_second_moment_is_the_variance_plus_the_squared_mean(data, sgd, step
     ]
     square = sum(value * value for value in mean)
     expected = sv.gradient_variance(sgd, step, matrix=matrix) + square
-    assert sv.gradient_second_moment(sgd, step, matrix=matrix) == expected
+    assert_equal(sv.gradient_second_moment(sgd, step, matrix=matrix), expected, sgd)
 
 
 @given(processes(), steps)
 def test_the_weight_covariance_decreases_in_b_in_the_order_of_semidefinite_matrices(sgd, step):
     covariance = sv.weight_covariance(sgd, step)
+    assert_certified(sv.certify_covariance_decreasing, covariance, sgd)
     at = {b: [[entry(b) for entry in row] for row in covariance] for b in valid(sgd.design)}
     for b, larger in at.items():
         assert is_positive_semidefinite(larger)
@@ -147,47 +161,50 @@ def test_the_weight_covariance_decreases_in_b_in_the_order_of_semidefinite_matri
             assert is_positive_semidefinite(difference)
 
 
-@given(st.data(), processes(FINITE), steps)
+def with_data(sgd, data, start=None):
+    """The same process on other data."""
+    problem = sv.LinearRegression(data, sgd.problem.weight_decay)
+    return sv.SGD(problem, sgd.start if start is None else start, sgd.step_size, sgd.sampling)
+
+
+@given(st.data(), processes(ENUMERABLE), steps)
 def test_the_order_of_the_examples_does_not_matter(data, sgd, step):
     source = sgd.problem.data
-    order = data.draw(st.permutations(range(source.size)))
-    permuted = sv.Dataset(source.X[list(order)], source.y[list(order)])
-    problem = sv.LinearRegression(permuted, sgd.problem.weight_decay)
-    V = sv.gradient_variance(sv.SGD(problem, sgd.start, sgd.step_size, sgd.sampling), step)
-    assert sv.gradient_variance(sgd, step) == V
+    order = list(data.draw(st.permutations(range(len(source.X)))))
+    other = with_data(sgd, type(source)(*(array[order] for array in source.numbers())))
+    assert_equal(sv.gradient_variance(sgd, step), sv.gradient_variance(other, step), sgd, other)
+
+
+def turned(source, R):
+    """The data with R x in place of x."""
+    if isinstance(source, sv.GaussianPopulation):
+        factor = R if source.input_factor is None else R @ source.input_factor
+        return sv.GaussianPopulation(source.teacher @ R.T, factor, source.noise_factor)
+    return type(source)(source.X @ R.T, *source.numbers()[1:])
 
 
 @given(st.data(), processes(), steps, variances)
 def test_rotating_features_and_start_together_changes_nothing(data, sgd, step, variance):
-    source = sgd.problem.data
-    R = data.draw(rotations(source.inputs))
-    if isinstance(source, sv.Dataset):
-        rotated = sv.Dataset(source.X @ R.T, source.y)
-    else:
-        factor = R if source.input_factor is None else R @ source.input_factor
-        rotated = sv.GaussianPopulation(source.teacher @ R.T, factor, source.noise_factor)
-    problem = sv.LinearRegression(rotated, sgd.problem.weight_decay)
-    V = variance(sv.SGD(problem, sgd.start @ R.T, sgd.step_size, sgd.sampling), step)
-    assert variance(sgd, step) == V
+    R = data.draw(rotations(sgd.problem.data.inputs))
+    other = with_data(sgd, turned(sgd.problem.data, R), sgd.start @ R.T)
+    assert_equal(variance(sgd, step), variance(other, step), sgd, other)
 
 
-@given(processes(FINITE, sampling=st.just(sv.WithReplacement())), steps, variances, st.integers(2, 3))
+@given(processes(FINITE, sampling=sv.WithReplacement()), steps, variances, st.integers(2, 3))
 def test_repeating_every_example_changes_nothing_with_replacement(sgd, step, variance, times):
     source = sgd.problem.data
-    repeated = sv.Dataset(np.concatenate([source.X] * times), np.concatenate([source.y] * times))
-    problem = sv.LinearRegression(repeated, sgd.problem.weight_decay)
-    V = variance(sv.SGD(problem, sgd.start, sgd.step_size, sgd.sampling), step)
-    assert V.c_coefficients == variance(sgd, step).c_coefficients
+    other = with_data(sgd, sv.Dataset(np.concatenate([source.X] * times), np.concatenate([source.y] * times)))
+    assert_equal(variance(sgd, step), variance(other, step), sgd, other)
 
 
 def scaled(sgd, *, inputs=1, targets=1):
     """The process with x times ``inputs`` and y times ``targets``, everything else measured in the new units."""
     source, to_weights = sgd.problem.data, Fraction(targets, inputs)
-    if isinstance(source, sv.Dataset):
-        data = sv.Dataset(source.X * inputs, source.y * targets)
-    else:
+    if isinstance(source, sv.GaussianPopulation):
         _, factor, noise = parts(source)
         data = sv.GaussianPopulation(source.teacher * to_weights, factor * inputs, noise * targets)
+    else:
+        data = type(source)(source.X * inputs, source.y * targets, *source.numbers()[2:])
     problem = sv.LinearRegression(data, sgd.problem.weight_decay * inputs**2)
     return sv.SGD(problem, sgd.start * to_weights, np.asarray(sgd.step_size) / Fraction(inputs**2), sgd.sampling)
 
@@ -196,10 +213,9 @@ def scaled(sgd, *, inputs=1, targets=1):
 def test_units_of_inputs_and_targets_scale_every_quantity(sgd, step, inputs, targets):
     other = scaled(sgd, inputs=inputs, targets=targets)
     square = (inputs * targets) ** 2
-    assert sv.gradient_variance(other, step) == sv.gradient_variance(sgd, step) * square
-    assert sv.full_gradient_variance(other, step) == sv.full_gradient_variance(sgd, step) * square
-    assert sv.gradient_second_moment(other, step) == sv.gradient_second_moment(sgd, step) * square
-    assert sv.expected_loss(other, step) == sv.expected_loss(sgd, step) * targets**2
+    for quantity in (sv.gradient_variance, sv.full_gradient_variance, sv.gradient_second_moment):
+        assert_equal(quantity(other, step), quantity(sgd, step) * square, sgd)
+    assert_equal(sv.expected_loss(other, step), sv.expected_loss(sgd, step) * targets**2, sgd)
 
 
 def trajectories(sgd, step, batch_size):
@@ -217,7 +233,7 @@ def trajectories(sgd, step, batch_size):
     return endings
 
 
-@given(st.data(), processes(FINITE, sampling=st.just(sv.WithoutReplacement())), st.integers(0, 2))
+@given(st.data(), processes(FINITE, sampling=sv.WithoutReplacement()), st.integers(0, 2))
 def test_total_variance_is_the_mean_conditional_variance_plus_the_variance_of_the_full_gradient(data, sgd, step):
     b = data.draw(batch_sizes(sgd.design))
     source = sgd.problem.data
@@ -232,30 +248,28 @@ def test_total_variance_is_the_mean_conditional_variance_plus_the_variance_of_th
 
 
 @settings(max_examples=200)
-@given(st.data(), processes(FINITE), st.integers(0, 2))
+@given(st.data(), processes(ENUMERABLE), st.integers(0, 2))
 def test_the_engine_equals_enumeration(data, sgd, step):
-    b = data.draw(batch_sizes(sgd.design, max_value=3))
+    b = [data.draw(batch_sizes(sgd.design, max_value=3))]
     matrix = data.draw(st.none() | matrices(sgd.start.size))
-    for derive, enumerate_quantity in [
+    for quantity, enumeration in [
         (sv.gradient_variance, sv.enumerate_gradient_variance),
         (sv.full_gradient_variance, sv.enumerate_full_gradient_variance),
         (sv.gradient_second_moment, sv.enumerate_gradient_second_moment),
     ]:
-        assert derive(sgd, step, matrix=matrix)(b) == enumerate_quantity(sgd, step, b, matrix=matrix)
-    assert sv.expected_loss(sgd, step)(b) == sv.enumerate_expected_loss(sgd, step, b)
-    for derive, enumerate_quantity in [
+        assert_matches_enumeration(quantity, enumeration, sgd, step, batch_sizes=b, matrix=matrix)
+    for quantity, enumeration in [
+        (sv.expected_loss, sv.enumerate_expected_loss),
         (sv.mean_gradient, sv.enumerate_mean_gradient),
         (sv.mean_weights, sv.enumerate_mean_weights),
         (sv.weight_covariance, sv.enumerate_weight_covariance),
     ]:
-        values = [polynomial(b) for polynomial in derive(sgd, step).ravel()]
-        assert values == list(enumerate_quantity(sgd, step, b).ravel())
+        assert_matches_enumeration(quantity, enumeration, sgd, step, batch_sizes=b)
 
 
-@given(gaussian_populations(), st.data())
-def test_the_first_gradient_of_a_population_has_the_variance_of_isserlis_theorem(source, data):
-    sgd = data.draw(processes(st.just(source)))
-    teacher, factor, noise = parts(source)
+@given(processes(gaussian_populations()))
+def test_the_first_gradient_of_a_population_has_the_variance_of_isserlis_theorem(sgd):
+    teacher, factor, noise = parts(sgd.problem.data)
     S = factor @ factor.T
     error = np.atleast_2d(sgd.start) - teacher
     # Var of (error x - noise) x^T, summed over entries: E|x|^2 |error x|^2 - |error S|^2 + E|x|^2 E|noise|^2.
