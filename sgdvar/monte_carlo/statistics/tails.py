@@ -84,8 +84,10 @@ def reweighted_squares_variance(sgd: SGD, step: int, batch_size: int, apply: Gra
         weights /= weights.sum()
         mapped = apply(gradients)
         squares = ((mapped - weights @ mapped) ** 2).sum(axis=1)
-        variance = float(weights @ squares**2 - (weights @ squares) ** 2)
-    return variance if math.isfinite(variance) else math.inf
+        mean = weights @ squares
+        by_centre = 4 * (weights @ weights) * mean**2  # what the error of the centre alone can add
+        variance = float(weights @ squares**2 - mean**2 - by_centre)
+    return max(variance, 0.0) if math.isfinite(variance) else math.inf
 
 
 def _simulated(
