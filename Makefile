@@ -4,9 +4,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+EVERYTHING := $(VENV)/with-examples,test,docs,dev
 MATHJAX := 3.2.2
 VENDOR := docs/_vendor
 HTML := docs/_build/html
+PYTEST := pytest --numprocesses=logical --maxprocesses=8 --dist=loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -18,15 +20,15 @@ help:  ## show this list
 verify: $(VENV)/with-examples  ## exact variance, certificate and Monte Carlo check on the diabetes data
 	@$(BIN)/sgdvar verify
 
-test: $(VENV)/with-examples,test  ## run every test (pass options in ARGS, a path in TESTS)
-	@$(BIN)/pytest $(ARGS) $(TESTS)
+test: $(VENV)/with-examples,test  ## run every test on all cores (pass options in ARGS, a path in TESTS)
+	@$(BIN)/$(PYTEST) $(ARGS) $(TESTS)
 
-lint: $(VENV)/with-examples,test,docs,dev  ## check style, format and types
+lint: $(EVERYTHING)  ## check style, format and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-format: $(VENV)/with-examples,test,docs,dev  ## apply the format and the safe fixes
+format: $(EVERYTHING)  ## apply the format and the safe fixes
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
@@ -38,18 +40,20 @@ docs: $(VENV)/with-docs $(VENDOR)/tex-svg.js  ## build the documentation into do
 bench: $(VENV)/with-examples,test  ## run the benchmarks
 	@$(BIN)/python -m benchmarks
 
-dist: $(VENV)/with-examples,test,docs,dev  ## build the wheel and the source archive into dist/
+dist: $(EVERYTHING)  ## build the wheel and the source archive into dist/
 	@rm -rf dist
 	@$(BIN)/python -m build --outdir dist . > /dev/null
 	@ls dist
 
-test-wheel: dist  ## run the tests against the built wheel, in an environment of its own, away from the sources
+test-wheel: dist  ## compare the built wheel with the sources and run the tests against it, in an environment of its own
 	@rm -rf build/wheel && mkdir -p build/wheel/checkout
 	@$(PYTHON) -m venv build/wheel/venv
 	@build/wheel/venv/bin/python -m pip install --quiet "$$(ls dist/*.whl)[examples,test]"
 	@tar -xf dist/*.tar.gz -C build/wheel/checkout --strip-components=1
+	@! diff -rq -x __pycache__ sgdvar build/wheel/venv/lib/python*/site-packages/sgdvar 2>&1 \
+		| grep -v "^Only in build/wheel/venv"
 	@rm -r build/wheel/checkout/sgdvar
-	@cd build/wheel/checkout && ../venv/bin/pytest $(ARGS) $(TESTS)
+	@cd build/wheel/checkout && ../venv/bin/$(PYTEST) $(ARGS) $(TESTS)
 
 clean:  ## remove everything that the other targets made
 	@rm -rf $(VENV) $(VENDOR) docs/_build dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -61,8 +65,9 @@ $(VENV)/created:
 	@touch $@
 
 $(VENV)/with-%: pyproject.toml | $(VENV)/created
-	@echo "installing sgdvar[$*] into $(VENV) (once; a few minutes)"
-	@$(BIN)/python -m pip install --quiet --editable ".[$*]"
+	@test $(EVERYTHING) -nt $< || { \
+		echo "installing sgdvar[$*] into $(VENV) (once; a few minutes)" && \
+		$(BIN)/python -m pip install --quiet --editable ".[$*]"; }
 	@touch $@
 
 $(VENDOR)/tex-svg.js:

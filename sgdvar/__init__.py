@@ -21,6 +21,7 @@ _HOME = {
     "exact": [
         "expected_loss",
         "full_gradient_variance",
+        "gradient_covariance",
         "gradient_fourth_moment",
         "gradient_second_moment",
         "gradient_variance",
@@ -35,6 +36,7 @@ _HOME = {
         "enumerate_batches",
         "enumerate_expected_loss",
         "enumerate_full_gradient_variance",
+        "enumerate_gradient_covariance",
         "enumerate_gradient_second_moment",
         "enumerate_gradient_variance",
         "enumerate_mean_gradient",

@@ -29,6 +29,7 @@ from sgdvar.enumeration import (
     enumerate_batches as enumerate_batches,
     enumerate_expected_loss as enumerate_expected_loss,
     enumerate_full_gradient_variance as enumerate_full_gradient_variance,
+    enumerate_gradient_covariance as enumerate_gradient_covariance,
     enumerate_gradient_second_moment as enumerate_gradient_second_moment,
     enumerate_gradient_variance as enumerate_gradient_variance,
     enumerate_mean_gradient as enumerate_mean_gradient,
@@ -46,6 +47,7 @@ from sgdvar.errors import (
 from sgdvar.exact import (
     expected_loss as expected_loss,
     full_gradient_variance as full_gradient_variance,
+    gradient_covariance as gradient_covariance,
     gradient_fourth_moment as gradient_fourth_moment,
     gradient_second_moment as gradient_second_moment,
     gradient_variance as gradient_variance,

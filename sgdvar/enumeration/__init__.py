@@ -25,6 +25,7 @@ __all__ = [
     "enumerate_batches",
     "enumerate_expected_loss",
     "enumerate_full_gradient_variance",
+    "enumerate_gradient_covariance",
     "enumerate_gradient_second_moment",
     "enumerate_gradient_variance",
     "enumerate_mean_gradient",
@@ -281,3 +282,33 @@ def enumerate_weight_covariance(sgd: SGD, step: int, batch_size: int, *, budget:
     """
     sequences = BatchSequences.prepared(sgd, step, batch_size, budget=budget)
     return sequences.array(sequences.covariance(sequences.weights)).reshape(sgd.weight_count, sgd.weight_count)
+
+
+def enumerate_gradient_covariance(sgd: SGD, step: int, batch_size: int, *, budget: int = 1_000_000) -> Array:
+    r"""The covariance matrix :math:`\operatorname{Cov}(g_t \mid w_0)`, over every sequence of t + 1 batches.
+
+    Args:
+        sgd: The process, on a Dataset or a DiscretePopulation.
+        step: t >= 0.
+        batch_size: b.
+        budget: The largest number of batch sequences to sum over.
+
+    Returns:
+        A (d, d) array of Fractions, expanded SymPy expressions or floats; the gradient is flattened row by row, layer
+        after layer.
+
+    Raises:
+        BudgetExceededError: More than ``budget`` sequences; nothing was computed.
+        TypeError: An argument of the wrong type.
+        ValueError: A Gaussian population; a bad step or batch size.
+
+    Examples:
+        >>> from fractions import Fraction
+        >>> import sgdvar as sv
+        >>> problem = sv.LinearRegression(sv.Dataset([[1, 0], [1, 2], [0, 1]], [1, 0, 2]))
+        >>> sgd = sv.SGD(problem, start=[0, 0], step_size=Fraction(1, 2))
+        >>> sv.enumerate_gradient_covariance(sgd, step=0, batch_size=2).tolist()
+        [[Fraction(1, 18), Fraction(-1, 18)], [Fraction(-1, 18), Fraction(2, 9)]]
+    """
+    sequences = BatchSequences.prepared(sgd, step, batch_size, last_batch=True, budget=budget)
+    return sequences.array(sequences.covariance(sequences.gradients)).reshape(sgd.weight_count, sgd.weight_count)

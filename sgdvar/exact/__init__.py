@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
+
+import numpy as np
 
 from sgdvar.data import Data
 from sgdvar.exact import deep_linear, linear_regression
@@ -17,6 +20,7 @@ from sgdvar.scalars import Array, Kind, check_count
 __all__ = [
     "expected_loss",
     "full_gradient_variance",
+    "gradient_covariance",
     "gradient_fourth_moment",
     "gradient_second_moment",
     "gradient_variance",
@@ -357,6 +361,60 @@ def weight_covariance(sgd: SGD, step: int, *, budget: float = BUDGET) -> Array:
         if sgd.is_network
         else linear_regression.weight_covariance(sgd, step)
     )
+
+
+def gradient_covariance(sgd: SGD, step: int, *, budget: float = BUDGET) -> Array:
+    r"""The exact covariance :math:`\operatorname{Cov}(g_t \mid w_0)` of the mini-batch gradient flattened row by row.
+
+    Its quadratic forms are the variances of all linear functions of the gradient,
+    :math:`\operatorname{Var}(a^\top g_t) = a^\top \operatorname{Cov}(g_t)\, a`, so whatever it satisfies in the order
+    of positive semidefinite matrices holds for :math:`\operatorname{Var}(A g_t)` with every A at once.
+
+    Guarantees:
+        Linear regression: decreasing in b in the order of positive semidefinite matrices, which
+        ``certify_covariance_decreasing`` certifies.
+
+    Args:
+        sgd: The process.
+        step: t >= 0.
+        budget: As for ``gradient_variance``, for each entry; a network of d weights takes d(d + 1)/2 variances.
+
+    Returns:
+        An object array of BatchPolynomials, shape (d, d) for d weights; the layers of a network one after the other.
+
+    Raises:
+        TypeError: ``step`` is not an integer.
+        ValueError: ``step`` is negative or needs more step sizes than given.
+        NotExactError: Floats in a network.
+        BudgetExceededError: As for ``gradient_variance``.
+
+    Examples:
+        >>> from fractions import Fraction
+        >>> import sgdvar as sv
+        >>> problem = sv.LinearRegression(sv.Dataset([[1, 0], [1, 2], [0, 1]], [1, 0, 2]))
+        >>> sgd = sv.SGD(problem, start=[0, 0], step_size=Fraction(1, 2))
+        >>> C = sv.gradient_covariance(sgd, step=1)
+        >>> (C[0, 0] + C[1, 1] == sv.gradient_variance(sgd, step=1), C[0, 1] == C[1, 0])
+        (True, True)
+        >>> sv.certify_covariance_decreasing(C).status
+        'proved'
+    """
+    step = check_process(sgd).check_step(step)
+    if not sgd.is_network:
+        return linear_regression.gradient_covariance(sgd, step)
+
+    def variance_of_sum(*indices: int) -> BatchPolynomial:
+        row = [int(index in indices) for index in range(sgd.weight_count)]
+        return gradient_variance(sgd, step, matrix=row, budget=budget)
+
+    d = sgd.weight_count
+    own = [variance_of_sum(i) for i in range(d)]
+    result = np.empty((d, d), dtype=object)
+    for i in range(d):
+        result[i, i] = own[i]
+        for j in range(i):
+            result[i, j] = result[j, i] = (variance_of_sum(i, j) - own[i] - own[j]) * Fraction(1, 2)
+    return result
 
 
 def variance_degree_bound(depth: int, step: int) -> int:

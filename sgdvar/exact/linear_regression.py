@@ -274,9 +274,21 @@ def mean_gradient(sgd: SGD, step: int) -> Array:
 def weight_covariance(sgd: SGD, step: int) -> Array:
     """Cov(w_t), for the weights flattened row by row."""
     recursion, stack = _solve(sgd, step, sgd.kind)
-    d = stack.shape[1] - 1
-    result = np.empty((d, d), dtype=object)
-    for row, column in np.ndindex(d, d):
-        values = [recursion.arithmetic.quotient(value, stack[0, -1, -1]) for value in stack[:, row, column]]
-        result[row, column] = BatchPolynomial(sgd.design, (0, *values[1:]))
+    return _matrix(recursion, stack[1:, :-1, :-1], stack[0, -1, -1])
+
+
+def gradient_covariance(sgd: SGD, step: int) -> Array:
+    """Cov(g_t), for the gradient flattened row by row."""
+    recursion, stack = _solve(sgd, step, sgd.kind)
+    coefficients = recursion.batch_covariance(stack)
+    coefficients[:-1] = coefficients[:-1] + recursion.full_gradient(stack)[1:]
+    return _matrix(recursion, coefficients, stack[0, -1, -1] * recursion.scale**2)
+
+
+def _matrix(recursion: SecondMoments, coefficients: Array, denominator: Any) -> Array:
+    """The matrix of polynomials whose coefficients of c, c^2, ... are given, shape (k, d, d), over a denominator."""
+    result = np.empty(coefficients.shape[1:], dtype=object)
+    for index in np.ndindex(*result.shape):
+        values = (recursion.arithmetic.quotient(value, denominator) for value in coefficients[:, *index])
+        result[index] = BatchPolynomial(recursion.sgd.design, (0, *values))
     return result

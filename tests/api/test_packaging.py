@@ -33,4 +33,7 @@ def test_the_wheel_carries_the_package_and_nothing_else():
     folders = {file.parts[0] for file in FILES if file.parts[0] != ".."}
     assert folders == {"sgdvar", f"sgdvar-{sgdvar.__version__}.dist-info"}
     assert {file.name for file in FILES if file.parts[0] == ".."} == {"sgdvar"}  # bin/sgdvar
-    assert {file.suffix for file in FILES if file.parts[0] == "sgdvar"} <= {".py", ".pyi", ".pyc", ".typed"}
+    package = {file for file in FILES if file.parts[0] == "sgdvar"}
+    formal = {file for file in package if file.parts[1:3] == ("_proofs", "formal")}
+    assert {file.suffix for file in package - formal} <= {".py", ".pyi", ".pyc", ".typed"}
+    assert Path("sgdvar/_proofs/linear_regression.py") in package

@@ -182,3 +182,10 @@ def test_data_whose_fourth_powers_are_no_floats_are_an_error(scale: float) -> No
     huge = sv.SGD(sv.LinearRegression(sv.Dataset([[10**400]], [1])), [0], 1)
     with pytest.raises(OverflowError, match="within the range of floats"):
         sv.stable_step_size(huge, 1)
+
+
+def test_the_covariance_of_the_gradient_in_floats_says_so():
+    sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1.0], [2.0]], [1.0, 0.0])), [1.0], 0.25)
+    (entry,) = sv.gradient_covariance(sgd, 1).ravel()
+    assert not entry.is_exact
+    assert entry(1) == pytest.approx(59 / 16, rel=1e-12)

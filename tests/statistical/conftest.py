@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,15 +24,16 @@ MISS_RATE = 1e-3
 class Judge:
     """Decides every statistical comparison at its share of the budget."""
 
-    count: int = field(default=0)
+    spent: Path  # a file of one byte per comparison, to which all processes of the run append
 
     @property
     def share(self) -> float:
         return FALSE_ALARM_RATE / COMPARISONS
 
     def _spend(self, comparisons: int) -> None:
-        self.count += comparisons
-        assert self.count <= COMPARISONS, "the false-alarm budget is spent: raise COMPARISONS"
+        with self.spent.open("ab") as file:
+            file.write(bytes(comparisons))
+        assert self.spent.stat().st_size <= COMPARISONS, "the false-alarm budget is spent: raise COMPARISONS"
 
     def deviations(self, values, expected, standard_errors) -> np.ndarray:
         """Deviations in standard errors; where there is no standard error the values must agree up to rounding."""
@@ -72,8 +75,9 @@ class Judge:
 
 
 @pytest.fixture(scope="session")
-def judge() -> Judge:
-    return Judge()
+def judge(tmp_path_factory) -> Judge:
+    folder = tmp_path_factory.getbasetemp()
+    return Judge((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "comparisons")
 
 
 @pytest.fixture(scope="session")

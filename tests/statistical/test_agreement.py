@@ -70,7 +70,7 @@ def test_the_false_alarm_rate_is_what_it_is_stated_to_be(judge):
     formula = {step: sv.gradient_variance(sgd, step) for step in STEPS}
     alarms = 0
     for seed in range(1000):
-        report = sv.verify(sgd, STEPS, BATCH_SIZES, replicates=4096, false_alarm_rate=0.05, seed=seed, formula=formula)
+        report = sv.verify(sgd, STEPS, [1, 8], replicates=4096, false_alarm_rate=0.05, seed=seed, formula=formula)
         alarms += not all(row.agrees for row in report.rows)
     judge.at_most(alarms, 1000, 0.05)
 

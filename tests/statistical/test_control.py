@@ -17,7 +17,6 @@ from sgdvar.monte_carlo.control.variates import (
     coefficients,
     control_variates,
     influence,
-    variance_ratio,
 )
 from sgdvar.monte_carlo.dynamics.chain import GradientMap
 from sgdvar.monte_carlo.dynamics.controlled import controlled_dynamics_of
@@ -38,6 +37,13 @@ DATA, ATOMS = sv.Dataset(X, Y), sv.DiscretePopulation(X, Y, [0.5, 0.3, 0.2])
 POPULATION = sv.GaussianPopulation(
     RNG.normal(size=(2, 2)), input_factor=RNG.normal(size=(2, 3)), noise_factor=RNG.normal(size=(2, 1))
 )
+
+
+def variance_ratio(influences, features, beta):
+    """The factor by which features divide the variance of an estimate, in replicates that ``beta`` has not seen."""
+    left = influences - np.tensordot(features, beta, 1)
+    before, after = (float(values.var(axis=0).sum()) for values in (influences, left))
+    return before / after if 0 < after < np.inf else 1.0
 
 
 def network(data, depth=2, sampling=None, step_sizes=STEP_SIZES):

@@ -76,6 +76,13 @@ def test_floats_are_simulated_and_floats_of_a_gaussian_population_are_left_to_th
     assert squares_variances(population, 1, [2], matrix=None, layer=None, seed=5) == {2: 0}
 
 
+def test_the_squared_deviations_of_two_equally_likely_gradients_do_not_vary():
+    data = sv.Dataset([[1.0], [2.0]], [1.0, 0.0])
+    sgd = sv.SGD(sv.LinearRegression(data), [1.0], 0.1, sampling=sv.WithReplacement())
+    one, two = squares_variances(sgd, 0, [1, 2], matrix=None, layer=None, seed=0).values()
+    assert one < 0.01 < 3.5 < two < 4.5  # exactly 0 and 4
+
+
 def test_where_nothing_is_random_nothing_varies():
     assert squares_variances(PROCESSES["without replacement"], 1, [3], matrix=None, layer=None, seed=0) == {3: 0}
 

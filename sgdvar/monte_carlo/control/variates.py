@@ -29,7 +29,6 @@ __all__ = [
     "coefficients",
     "control_variates",
     "influence",
-    "variance_ratio",
 ]
 
 _FEATURES = 256  # roughly; a pilot of thousands of replicates tells so many coefficients
@@ -183,19 +182,3 @@ def coefficients(influences: Array, features: Array) -> Array:
         return np.zeros(shape)
     centred = features - features.mean(axis=0)
     return np.asarray(np.linalg.lstsq(centred, targets, rcond=None)[0]).reshape(shape)
-
-
-def variance_ratio(influences: Array, features: Array, beta: Array) -> float:
-    """The factor by which the features divide the variance of an estimate, in replicates that ``beta`` has not seen.
-
-    Args:
-        influences: Shape ``(N, *shape)``; variances are summed over entries.
-        features: Shape (N, F).
-        beta: Shape ``(F, *shape)``.
-
-    Returns:
-        1 where there is nothing to divide.
-    """
-    left = influences - np.tensordot(features, beta, 1)
-    before, after = (float(values.var(axis=0).sum()) for values in (influences, left))
-    return before / after if 0 < after < np.inf else 1.0
