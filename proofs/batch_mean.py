@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import combinations, product
 from typing import Any
 
 import sympy as sp
+
+from sgdvar.claims import CheckedSteps, Claim, KernelProof, proved
 
 n, b = sp.symbols("n b", integer=True, positive=True)
 TOTAL, SQUARES = sp.symbols("P Q")  # the sum of all s_i, and the sum of all s_i^2
@@ -200,6 +203,28 @@ def variance_over(batches: list[tuple[Any, ...]]) -> Any:
     """The variance of the batch mean, all batches being equally likely."""
     means = [sum(batch) / sp.Integer(len(batch)) for batch in batches]
     return sum(mean**2 for mean in means) / len(means) - (sum(means) / len(means)) ** 2
+
+
+@cache
+def checked() -> CheckedSteps:
+    """The evidence that every step was checked, once for all claims of this file."""
+    return CheckedSteps.of(__file__, steps())
+
+
+CLAIMS = [
+    Claim(
+        "first-gradient-variance-proportional",
+        "Var(g_0) is proportional to 1/b: it is tr Sigma(w_0) / b",
+        "any model with a gradient for each example; fixed start; independent draws",
+        "folklore",
+        lambda: proved(
+            "the weights are fixed, and the gradient is a batch mean: c(b) = 1/b",
+            checked(),
+            KernelProof.of("first_gradient_variance", covers="draws with replacement from finite data"),
+        ),
+    ),
+]
+"""What follows, for the register of claims."""
 
 
 if __name__ == "__main__":

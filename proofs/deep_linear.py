@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import reduce
+from functools import cache, reduce
 from itertools import combinations, combinations_with_replacement, product
 from math import comb, prod
 from typing import Any
 
 import sympy as sp
+
+import sgdvar as sv
+from sgdvar.claims import CheckedSteps, Claim, proved
 
 alpha = sp.Symbol("alpha")
 
@@ -389,6 +392,59 @@ def symmetric(name: str, size: int) -> Any:
 def mean(items: Sequence[Any]) -> Any:
     """The mean of numbers or matrices."""
     return reduce(lambda left, right: left + right, items) / sp.Integer(len(items))
+
+
+@cache
+def checked() -> CheckedSteps:
+    """The evidence that every step was checked, once for all claims of this file."""
+    return CheckedSteps.of(__file__, steps())
+
+
+def other_problem(sgd: sv.SGD) -> str | None:
+    """What a process is, if not a deep linear network."""
+    return None if isinstance(sgd.problem, sv.DeepLinearNetwork) else f"a {type(sgd.problem).__name__}"
+
+
+def no_independent_draws(sgd: sv.SGD) -> str | None:
+    """What a process violates, if it is not a deep linear network on independent draws."""
+    return other_problem(sgd) or (str(sgd.design) if sgd.design.is_without_replacement else None)
+
+
+def eventually(sgd: sv.SGD, step: int) -> sv.Verdict:
+    """Whether the variance of one process decreases from some batch size on."""
+    verdict = sv.certify_decreasing(sv.gradient_variance(sgd, step))
+    if verdict.from_batch_size is None:
+        return verdict
+    reason = f"from b = {verdict.from_batch_size} on it never rises"
+    return sv.Verdict("proved", reason, verdict.certificate, verdict.from_batch_size)
+
+
+NETWORK = (
+    "deep linear networks of L layers, any widths, on data with as many moments as appear; fixed start; fresh and "
+    "independent batches; step sizes that do not depend on b; equal steps"
+)
+
+CLAIMS = [
+    Claim(
+        "deep-linear-gradient-variance-polynomial",
+        "Var(A g_t) is a polynomial in 1/b of degree at most sum_{k=0}^{t} (2 (2L - 1)^k - 1), without constant term "
+        "in c(b), for every step t and matrix A",
+        f"{NETWORK}; with or without replacement",
+        "Qian and Klabjan (arXiv 2004.13146) for N(0, I) inputs without label noise; other data and the degree derived "
+        "here",
+        lambda: proved("each batch, averaged from the last to the first, brings in so many powers of 1/b", checked()),
+    ),
+    Claim(
+        "deep-linear-gradient-variance-decreases-eventually",
+        "Var(A g_t) strictly decreases in b from some b_0 on, unless it is 0 for every b",
+        f"{NETWORK}; independent draws",
+        "derived here",
+        lambda: proved("the first coefficient that is not 0 is positive", checked()),
+        eventually,
+        no_independent_draws,
+    ),
+]
+"""What follows, for the register of claims."""
 
 
 if __name__ == "__main__":

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cache
 from itertools import combinations, product
 from math import prod
 from typing import Any
 
 import sympy as sp
+
+import sgdvar as sv
+from sgdvar.claims import CheckedSteps, Claim, Counterexample, Finding, by_search, refuted
 
 mu, s, p = sp.symbols("mu s p", positive=True)
 alpha, k = sp.symbols("alpha k")
@@ -36,6 +40,7 @@ def steps() -> list[Step]:
         rotation(),
         one_example_has_rank_one(),
         more_variance_with_two(),
+        stable_at_the_start(),
     ]
 
 
@@ -210,6 +215,27 @@ def more_variance_with_two() -> Step:
     )
 
 
+def stable_at_the_start() -> Step:
+    """The step size against the curvature at the start and at the balanced minimum."""
+    w1, w2, mean = sp.symbols("w1 w2 sbar")
+    hessian = sp.hessian(mean * (w1 * w2) ** 2 / 2, (w1, w2))
+    identity(hessian.subs({w1: 0, w2: 0}), sp.zeros(2, 2))
+    room = (8 * sp.eye(2) - hessian).subs({w1: 2, w2: 1})
+    identity(room, sp.Matrix([[8 - mean, -4 * mean], [-4 * mean, 8 - 4 * mean]]))
+    identity(room.det(), 4 * (16 - 10 * mean - 3 * mean**2))
+    rare = 1 + 3 * sp.Rational(1, 20)
+    if room[0, 0].subs(mean, rare) <= 0 or room.det().subs(mean, rare) <= 0:
+        raise AssertionError("8 I - H should be positive definite at the start")
+    return (
+        r"\alpha = \tfrac14 &< \frac{2}{\lambda_{\max}(\nabla^2 L(w_0))}, \qquad \nabla^2 L(w_0) = \bar s "
+        r"\begin{pmatrix} 1 & 4 \\ 4 & 4 \end{pmatrix}, \\ \det\bigl(8 I - \nabla^2 L(w_0)\bigr) &= 4\, (16 - 10 "
+        r"\bar s - 3 \bar s^2) > 0",
+        r"$\mu = 2$ and $p = \frac{1}{20}$, so $\bar s = \frac{23}{20}$: the step size is stable for the mean loss at "
+        r"the start $(2, 1)$, too. At the balanced minimum $(0, 0)$ the Hessian is 0. Yet $V(1) = 0 < V(2)$.",
+        "the Hessian and the determinant in symbols, their signs in rational numbers",
+    )
+
+
 TURN = sp.Matrix([[0, -1], [1, 0]])
 
 
@@ -291,6 +317,164 @@ def enumerated(start: tuple[Fraction, Fraction, Fraction], batches: Sequence[tup
         second += mass * (g[0] ** 2 + g[1] ** 2)
         mean = [mean[0] + mass * g[0], mean[1] + mass * g[1]]
     return second - mean[0] ** 2 - mean[1] ** 2
+
+
+@cache
+def checked() -> CheckedSteps:
+    """The evidence that every step was checked, once for all claims of this file."""
+    return CheckedSteps.of(__file__, steps())
+
+
+def other_problem(sgd: sv.SGD) -> str | None:
+    """What a process is, if not a deep linear network."""
+    return None if isinstance(sgd.problem, sv.DeepLinearNetwork) else f"a {type(sgd.problem).__name__}"
+
+
+def no_finite_data(sgd: sv.SGD) -> str | None:
+    """What a process violates, if it is no deep linear network on finite data."""
+    return other_problem(sgd) or (None if isinstance(sgd.problem.data, sv.Dataset) else str(sgd.problem.data))
+
+
+def no_normal_inputs(sgd: sv.SGD) -> str | None:
+    """What a process violates, if it is no deep linear network on N(0, I) inputs without label noise."""
+    data = sgd.problem.data
+    if not isinstance(data, sv.GaussianPopulation) or data.noise_factor is not None or data.input_factor is not None:
+        return other_problem(sgd) or f"{data}, which is not N(0, I) inputs without label noise"
+    return other_problem(sgd)
+
+
+def decreasing(sgd: sv.SGD, step: int) -> sv.Verdict:
+    """The verdict on one network."""
+    return sv.certify_decreasing(sv.gradient_variance(sgd, step))
+
+
+def two_layers(data: Any, sampling: Any = None) -> sv.SGD:
+    """The network of these counterexamples for mu = 2."""
+    return sv.SGD(sv.DeepLinearNetwork(data), [2, 1], Fraction(1, 4), sampling)
+
+
+def finite_data() -> Finding:
+    """Settles the claim for finite data."""
+    pair, four = column(1, 2), column(1, 1, 2, 2)
+    return refuted(
+        "every single example leads to a minimum, the mean of two different ones does not",
+        Counterexample.of(two_layers(pair, sv.WithReplacement()), "gradient-variance", 1, [1, 2]),
+        Counterexample.of(two_layers(four), "gradient-variance", 1, [1, 2]),
+        checked(),
+    )
+
+
+def normal_inputs() -> Finding:
+    """Settles the claim for N(0, I) inputs.
+
+    Raises:
+        AssertionError: The engine and the derivation disagree.
+    """
+    size = 8
+    teacher: Any = [[1, size], [-size, 1]]
+    eye = [[1, 0], [0, 1]]
+    sgd = sv.SGD(sv.DeepLinearNetwork(sv.GaussianPopulation(teacher)), [eye, eye], 1)
+    V = sv.gradient_variance(sgd, 1)
+    for b, value in ((1, variance_at_one()), (2, variance_at_two())):
+        identity(sp.S(V(b)), value.subs({alpha: 1, k: size}))
+    return refuted(
+        "the second order of a step vanishes for every single example, and not for the mean of two",
+        Counterexample.of(sgd, "gradient-variance", 1, [1, 2]),
+        checked(),
+    )
+
+
+def late_rise() -> Finding:
+    """Settles that there is one batch size from which all variances decrease."""
+    return refuted(
+        "for every B with 3 B + 1 a square there are B + 3 examples such that V(B) = 0 < V(B + 1); here B = 8",
+        Counterexample.of(two_layers(column(*[1] * 10, 5)), "gradient-variance", 1, [8, 9]),
+        checked(),
+    )
+
+
+def rise_at_stable_step_sizes() -> Finding:
+    """Settles that the ratio is bounded at stable step sizes."""
+    X: Any = [[1], [2]]
+    y: Any = [0, 0]
+    probabilities: Any = [Fraction(19, 20), Fraction(1, 20)]
+    rare = sv.DiscretePopulation(X, y, probabilities)
+    return refuted(
+        "V(1) = 0 < V(2), with an input that comes once in 20 draws",
+        Counterexample.of(two_layers(rare), "gradient-variance", 1, [1, 2]),
+        checked(),
+    )
+
+
+def column(*inputs: int) -> sv.Dataset:
+    """Examples of one input, with targets 0."""
+    X: Any = [[x] for x in inputs]
+    y: Any = [0 for _ in inputs]
+    return sv.Dataset(X, y)
+
+
+NETWORK = (
+    "deep linear networks of two or more layers; fixed start; fresh independent batches; step sizes that do not depend "
+    "on b; equal steps"
+)
+
+CLAIMS = [
+    Claim(
+        "deep-linear-gradient-variance-decreases-finite-data",
+        "Var(g_t) does not increase in b, for every b and t",
+        f"{NETWORK}; finite data, with or without replacement",
+        "folklore",
+        finite_data,
+        decreasing,
+        no_finite_data,
+    ),
+    Claim(
+        "deep-linear-gradient-variance-decreases-normal-inputs",
+        "Var(g_t) does not increase in b, for every b and t",
+        f"{NETWORK}; N(0, I) inputs without label noise",
+        "folklore, in the setting of Qian and Klabjan (arXiv 2004.13146)",
+        normal_inputs,
+        decreasing,
+        no_normal_inputs,
+    ),
+    Claim(
+        "deep-linear-gradient-variance-decreases-from-common-size",
+        "there is a batch size from which Var(g_1) does not increase in b, the same one for all networks of two layers",
+        f"{NETWORK}; finite data without replacement",
+        "asked here",
+        late_rise,
+    ),
+    Claim(
+        "deep-linear-gradient-variance-ratio-bounded",
+        "V(2) <= 100 V(1) for V(b) = Var(g_1) at step sizes below 2 / (largest eigenvalue of the Hessian of the mean "
+        "loss), at the start and at the balanced minimum",
+        f"{NETWORK}; independent draws",
+        "asked here",
+        rise_at_stable_step_sizes,
+    ),
+    Claim(
+        "deep-linear-gradient-variance-decreases-normal-inputs-large-batches",
+        "Var(g_1) does not increase in b for b >= p, the number of inputs; searched for two layers of 2 x 2 weights",
+        f"{NETWORK}; N(0, I) inputs without label noise",
+        "asked here",
+        lambda: by_search(
+            "neither proved nor refuted",
+            sv.SearchClaim(step=1, batch_sizes=range(2, 5)),
+            sv.GaussianFamily(widths=(2, 2, 2)),
+        ),
+    ),
+    Claim(
+        "deep-linear-gradient-variance-decreases-normal-inputs-stable-step-sizes",
+        "Var(g_1) does not increase in b at step sizes below 2 / (largest eigenvalue of the Hessian of the mean loss), "
+        "at the start and at the balanced minimum; searched for two layers of 2 x 2 weights",
+        f"{NETWORK}; N(0, I) inputs without label noise",
+        "asked here",
+        lambda: by_search(
+            "neither proved nor refuted", sv.SearchClaim(step=1), sv.GaussianFamily(widths=(2, 2, 2), stable=True)
+        ),
+    ),
+]
+"""What follows, for the register of claims."""
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from itertools import accumulate, product
 from math import factorial, prod
@@ -11,6 +12,16 @@ from operator import mul
 from typing import Any
 
 import sympy as sp
+
+import sgdvar as sv
+from sgdvar.claims import (
+    CheckedSteps,
+    Claim,
+    Finding,
+    Proof,
+    by_search,
+    proved,
+)
 
 u, s = sp.symbols("u s")
 DEPTHS = (2, 3, 4)  # the layers for which the variance is shown to decrease
@@ -310,6 +321,137 @@ class Network:
         identity(variance.degree(), top)
         found = {(0, *powers[1:]): a for powers, a in variance.terms() if powers[0] == top}
         identity((self.ring(found) - highest).as_expr(), 0)
+
+
+@cache
+def checked() -> CheckedSteps:
+    """The evidence that every step was checked, once for all claims of this file."""
+    return CheckedSteps.of(__file__, steps())
+
+
+def other_problem(sgd: sv.SGD) -> str | None:
+    """What a process violates, if it is no scalar network on N(0, 1) inputs without label noise."""
+    data = sgd.problem.data
+    if not isinstance(sgd.problem, sv.DeepLinearNetwork):
+        return f"a {type(sgd.problem).__name__}"
+    if any(layer.shape != (1, 1) for layer in sgd.layers) or sgd.problem.weight_decay != 0:
+        return "several weights in a layer, or weight decay"
+    if not isinstance(data, sv.GaussianPopulation) or data.noise_factor is not None:
+        return f"{data}, which is not Gaussian or has label noise"
+    return None if data.input_factor is None else f"the input factor {data.input_factor}"
+
+
+def too_deep(sgd: sv.SGD) -> str | None:
+    """What a process violates, if it is no such network of two to four layers."""
+    return other_problem(sgd) or (None if len(sgd.layers) in DEPTHS else f"{len(sgd.layers)} layers")
+
+
+def after_one_step(sgd: sv.SGD, step: int) -> sv.Verdict:
+    """The verdict on one network.
+
+    Raises:
+        ValueError: Another step than the first.
+    """
+    if step != 1:
+        raise ValueError(f"step must be 1 for this claim, got {step}")
+    return sv.certify_decreasing(sv.gradient_variance(sgd, step))
+
+
+def up_to_four_layers() -> Finding:
+    """Settles the claim for two, three and four layers by a certificate for each.
+
+    Raises:
+        AssertionError: There is none.
+    """
+    found = []
+    for depth in DEPTHS:
+        certificate = sv.certify_scalar_networks(depth).certificate
+        if certificate is None:
+            raise AssertionError(f"there should be a certificate for {depth} layers")
+        found.append(Proof(f"all scalar networks of {depth} layers", certificate))
+    return proved(
+        "the variance is a quadratic form, and the derivative of its matrix is positive definite", *found, checked()
+    )
+
+
+def beyond_four_layers() -> Finding:
+    """Settles the claim for five layers, as far as it goes.
+
+    Raises:
+        AssertionError: The certificate goes further than the derivation.
+    """
+    checked()
+    if sv.certify_scalar_networks(5).status != "undecided":
+        raise AssertionError("five layers should be undecided")
+    so_far = "proved for b <= 36; beyond, the derivative of the matrix of the quadratic form is not positive definite"
+    return by_search(so_far, sv.SearchClaim(step=1), sv.GaussianFamily(widths=(1,) * 6))
+
+
+def attained() -> Finding:
+    """Settles that the bound on the degree is attained, with instances of two and three layers.
+
+    Raises:
+        AssertionError: It is not, at one of them.
+    """
+    teacher: Any = [-1]
+    for depth, t in ((2, 1), (2, 2), (3, 1)):
+        network = sv.DeepLinearNetwork(sv.GaussianPopulation(teacher))
+        sgd = sv.SGD(network, [[[Fraction(j + 2, 2)]] for j in range(depth)], Fraction(1, 4))
+        if sv.gradient_variance(sgd, t).degree != sv.variance_degree_bound(depth, t):
+            raise AssertionError(f"the degree should be attained with {depth} layers at step {t}")
+    return proved("the highest coefficient is a sum of squares, up to a positive factor: 1, 6, 23 for L = 2", checked())
+
+
+SCALAR = (
+    "one weight per layer; inputs N(0, 1); no label noise, no weight decay; fixed start; fresh i.i.d. batches; step "
+    "sizes that do not depend on b; equal steps"
+)
+
+CLAIMS = [
+    Claim(
+        "deep-linear-gradient-variance-degree-attained",
+        "for every depth L and step t some network has Var(g_t) of degree exactly sum_{k=0}^{t} (2 (2L - 1)^k - 1) in "
+        "1/b",
+        f"deep linear networks; it is enough to look at these: {SCALAR}",
+        "derived here",
+        attained,
+    ),
+    Claim(
+        "scalar-networks-gradient-variance-decreases",
+        "Var(A g_1) does not increase in b, for every b, start, teacher, step size and matrix A, with 2, 3 or 4 layers",
+        SCALAR,
+        "derived here",
+        up_to_four_layers,
+        after_one_step,
+        too_deep,
+    ),
+    Claim(
+        "scalar-networks-gradient-variance-decreases-five-layers",
+        "Var(A g_1) does not increase in b, for every b, start, teacher, step size and matrix A, with 5 layers",
+        SCALAR,
+        "asked here",
+        beyond_four_layers,
+        after_one_step,
+        lambda sgd: other_problem(sgd) or (None if len(sgd.layers) == 5 else f"{len(sgd.layers)} layers"),
+    ),
+    Claim(
+        "scalar-networks-gradient-variance-decreases-label-noise",
+        "Var(g_1) does not increase in b, for every b, start, teacher, step size and label noise, with 2 layers",
+        SCALAR.replace("no label noise, no", "normal label noise; no"),
+        "asked here",
+        lambda: by_search(
+            "neither proved nor refuted", sv.SearchClaim(step=1), sv.GaussianFamily(widths=(1, 1, 1), label_noise=True)
+        ),
+    ),
+    Claim(
+        "scalar-networks-gradient-variance-decreases-second-step",
+        "Var(g_2) does not increase in b, for every b, start, teacher and step size, with 2 layers",
+        SCALAR,
+        "asked here",
+        lambda: by_search("neither proved nor refuted", sv.SearchClaim(step=2), sv.GaussianFamily(widths=(1, 1, 1))),
+    ),
+]
+"""What follows, for the register of claims."""
 
 
 if __name__ == "__main__":

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import cache, reduce
 from itertools import combinations, product
 from typing import Any
 
 import sympy as sp
+
+import sgdvar as sv
+from sgdvar.claims import CheckedSteps, Claim, Counterexample, Finding, KernelProof, proved, refuted
 
 alpha, c, c2 = sp.symbols("alpha c c'")
 
@@ -308,6 +312,158 @@ def spread(moment: Any, matrices: Sequence[Any]) -> Any:
 def square(vector: Any) -> Any:
     """The squared length."""
     return (vector.T * vector)[0]
+
+
+@cache
+def checked() -> CheckedSteps:
+    """The evidence that every step was checked, once for all claims of this file."""
+    return CheckedSteps.of(__file__, steps())
+
+
+def follows(reason: str, *theorems: str) -> Callable[[], Finding]:
+    """What settles a claim that the derivation proves, and formal theorems for finite data."""
+    return lambda: proved(reason, checked(), *(KernelProof.of(name, covers="finite data") for name in theorems))
+
+
+def other_problem(sgd: sv.SGD) -> str | None:
+    """What a process is, if not linear regression."""
+    return None if isinstance(sgd.problem, sv.LinearRegression) else f"a {type(sgd.problem).__name__}"
+
+
+def smaller_batches_lose_more() -> Finding:
+    """Settles that smaller batches have the lower expected loss."""
+    X: Any = [[1], [1]]
+    y: Any = [1, -1]
+    sgd = sv.SGD(sv.LinearRegression(sv.Dataset(X, y)), start=[0], step_size=Fraction(1, 2))
+    return refuted(
+        "the opposite holds in every case: E L(w_t) = L(E w_t) + tr(H Cov(w_t))/2 does not increase in b; and it can "
+        "decrease",
+        Counterexample.of(sgd, "expected-loss", 1, [1, 2]),
+        checked(),
+    )
+
+
+FRESH = (
+    "linear regression on finite data, or on a population with as many moments as appear; fixed start; fresh and "
+    "independent batches, with or without replacement; step sizes that do not depend on b; equal steps"
+)
+PAPER = "Qian and Klabjan (arXiv 2004.13146)"
+
+CLAIMS = [
+    Claim(
+        "linear-regression-gradient-variance-polynomial",
+        "Var(A g_t) is a polynomial in c(b) of degree at most t + 1 without constant term or negative coefficients, "
+        "for every step t and matrix A; Var(A grad L(w_t)) likewise, of degree at most t",
+        FRESH,
+        f"{PAPER} for a polynomial, without replacement; signs and other designs derived here",
+        follows(
+            "the coefficients are traces of positive semidefinite matrices",
+            "gradient_variance_polynomial",
+            "full_gradient_variance_polynomial",
+        ),
+    ),
+    Claim(
+        "linear-regression-gradient-variance-decreases",
+        "Var(A g_t) does not increase in b, for every step t and matrix A",
+        FRESH,
+        f"{PAPER} for batches without replacement; other designs derived here",
+        follows(
+            "c(b) decreases in b, and no coefficient of the polynomial in c(b) is negative",
+            "gradient_variance_antitone",
+        ),
+        lambda sgd, step: sv.certify_decreasing(sv.gradient_variance(sgd, step)),
+        other_problem,
+    ),
+    Claim(
+        "linear-regression-gradient-variance-strictly-decreases",
+        "Var(A g_t) strictly decreases in b, unless it is 0 for every b",
+        FRESH,
+        "derived here",
+        follows(
+            "c(b) strictly decreases, and one coefficient is positive unless all are 0",
+            "gradient_variance_strict",
+        ),
+    ),
+    Claim(
+        "linear-regression-gradient-variance-halves",
+        "V(2b) <= V(b)/2 for V(b) = Var(A g_t), wherever 2b is a batch size",
+        FRESH,
+        "derived here",
+        follows(
+            "c(2b) <= c(b)/2, and every power of c(b) in V is at least the first",
+            "gradient_variance_double",
+        ),
+        lambda sgd, step: sv.certify_halving(sv.gradient_variance(sgd, step)),
+        other_problem,
+    ),
+    Claim(
+        "linear-regression-full-gradient-variance-decreases",
+        "Var(A grad L(w_t)) does not increase in b, for every step t and matrix A",
+        FRESH,
+        f"{PAPER}, sharpened here",
+        follows(
+            "the first of the two traces in each coefficient",
+            "full_gradient_variance_antitone",
+        ),
+        lambda sgd, step: sv.certify_decreasing(sv.full_gradient_variance(sgd, step)),
+        other_problem,
+    ),
+    Claim(
+        "linear-regression-gradient-second-moment-decreases",
+        "E||A g_t||^2 does not increase in b, for every step t and matrix A",
+        FRESH,
+        f"{PAPER}, sharpened here",
+        follows(
+            "it is Var(A g_t) and the squared length of E A g_t, which is free of b",
+            "second_moment_antitone",
+        ),
+        lambda sgd, step: sv.certify_decreasing(sv.gradient_second_moment(sgd, step)),
+        other_problem,
+    ),
+    Claim(
+        "linear-regression-weight-covariance-decreases",
+        "Cov(w_t) does not increase in b in the order of positive semidefinite matrices",
+        FRESH,
+        "derived here",
+        follows(
+            "Cov(w_t) is a polynomial in c(b) without constant term, and its coefficients are positive semidefinite",
+            "weights_variance_antitone",
+        ),
+        lambda sgd, step: sv.certify_covariance_decreasing(sv.weight_covariance(sgd, step)),
+        other_problem,
+    ),
+    Claim(
+        "linear-regression-larger-batch-lower-loss-equal-steps",
+        "E L(w_t) does not increase in b",
+        FRESH,
+        "derived here",
+        follows(
+            "E L(w_t) = L(E w_t) + tr(H Cov(w_t))/2, where E w_t is free of b and Cov(w_t) does not increase",
+            "expected_loss_antitone",
+        ),
+        lambda sgd, step: sv.certify_decreasing(sv.expected_loss(sgd, step)),
+        other_problem,
+    ),
+    Claim(
+        "linear-regression-without-replacement-never-more-variance",
+        "Var(A g_t) for batches without replacement is at most Var(A g_t) for batches with replacement, at equal b and "
+        "t",
+        "linear regression on finite data; fixed start; fresh independent batches; equal step sizes",
+        "folklore",
+        follows(
+            "both are the same polynomial in c(b), and c(b) is smaller without replacement (proofs/batch_mean.py)",
+            "gradient_variance_designs",
+        ),
+    ),
+    Claim(
+        "linear-regression-smaller-batch-lower-loss-equal-steps",
+        "a smaller batch has the lower expected loss E L(w_t) at equal steps and equal step sizes",
+        FRESH,
+        f"the abstract of {PAPER}: smaller batch sizes yield lower loss function values, read at equal steps",
+        smaller_batches_lose_more,
+    ),
+]
+"""What follows, for the register of claims."""
 
 
 if __name__ == "__main__":
