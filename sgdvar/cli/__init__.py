@@ -1,4 +1,4 @@
-"""The command line: ``sgdvar verify``, ``sgdvar derive`` and ``sgdvar estimate``.
+"""The command line: ``sgdvar verify``, ``derive``, ``estimate``, ``search`` and ``claims``.
 
 Exit status: 0 proved or agreed, 1 refuted, 2 bad input, 3 undecided, 70 internal error, 130 interrupted.
 """
@@ -11,7 +11,9 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from sgdvar.cli.arguments import parse_arguments
 from sgdvar.errors import BudgetExceededError, CertificateError
@@ -60,25 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: list[str]) -> int:
     began = time.perf_counter()
     arguments = parse_arguments(argv)
-    # numerical libraries load here, so that --help stays fast
-    from sgdvar.cli.problems import read_inputs
-
     try:
-        inputs = read_inputs(arguments)
-    except (ArithmeticError, ImportError, TypeError, ValueError) as error:
+        command = _prepared(arguments, began)
+    except (ArithmeticError, ImportError, OSError, TypeError, ValueError) as error:
         return _refuse(arguments.command, error)
     try:
-        if arguments.command == "derive":
-            from sgdvar.cli.derive import derive
-
-            return derive(arguments, *inputs)
-        if arguments.command == "estimate":
-            from sgdvar.cli.estimate import estimate
-
-            return estimate(arguments, inputs, began)
-        from sgdvar.cli.verify import verify
-
-        return verify(arguments, inputs, began)
+        return command()
     except (BrokenPipeError, CertificateError):  # an OSError and a ValueError that are not about the input
         raise
     except (ArithmeticError, BudgetExceededError, OSError, ValueError) as error:  # ArithmeticError: overflow
@@ -87,9 +76,36 @@ def _run(argv: list[str]) -> int:
         sys.stdout.flush()
 
 
+def _prepared(arguments: Namespace, began: float) -> Callable[[], int]:
+    """The command, with its input read and checked; libraries load here, so that --help stays fast."""
+    if arguments.command == "claims":
+        from sgdvar.cli.claims import chosen_claims, claims
+
+        return partial(claims, arguments, chosen_claims(arguments))
+    if arguments.command == "search":
+        from sgdvar.cli.search import prepared_search
+
+        return prepared_search(arguments)
+    from sgdvar.cli.problems import read_inputs
+
+    inputs = read_inputs(arguments)
+    if arguments.command == "derive":
+        from sgdvar.cli.derive import derive
+
+        return partial(derive, arguments, *inputs)
+    if arguments.command == "estimate":
+        from sgdvar.cli.estimate import estimate
+
+        return partial(estimate, arguments, inputs, began)
+    from sgdvar.cli.verify import verify
+
+    return partial(verify, arguments, inputs, began)
+
+
 def _refuse(command: str, error: Exception) -> int:
     message = " ".join(str(error).split())
-    if isinstance(error, BudgetExceededError) and error.unit not in ("seconds", "bytes"):  # polynomials
+    own_words = ("seconds", "bytes", "batch sequences")  # all but polynomials
+    if isinstance(error, BudgetExceededError) and error.unit not in own_words:
         message = (
             f"exact polynomials must need at most {error.limit:.1e} {error.unit}, got {error.needed:.1e}; lower "
             "--steps, --features or the number of --widths"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from sgdvar import __version__
 from sgdvar.cli.options import PROBLEMS, add_accuracy, add_effort, add_grid, add_problem
+from sgdvar.cli.parser import Formatter, Parser
+from sgdvar.cli.search_options import add_search
 from sgdvar.cli.values import count, counts, number
 
 __all__ = ["parse_arguments"]
@@ -30,6 +32,8 @@ examples:
   sgdvar derive --step 3 --format latex    the polynomial after 3 steps
   sgdvar verify --problem deep-linear      the same for a deep linear network
   sgdvar estimate --output variance.csv    simulation alone, with its errors
+  sgdvar search                            a violation, found and made simple
+  sgdvar claims                            what is proved, refuted and open
 """
     + _STATUSES
 )
@@ -66,6 +70,23 @@ replacement, (n - b)/(b (n - 1)) without.
 """
     + _STATUSES
 )
+_CLAIMS = """\
+examples:
+  sgdvar claims                      all claims of the library; some minutes
+  sgdvar claims --list               their names
+  sgdvar claims NAME                 one of them, with its evidence
+  sgdvar claims --format markdown --output claims.md
+  sgdvar claims --file mine.py       claims of your own: the list CLAIMS in a
+                                     Python file, which is run
+
+Every verdict is found anew: derivations are checked step by step, certificates
+made and checked, counterexamples searched and computed by two routes.
+
+exit status:
+  0  the whole register, or every chosen claim is proved
+  1  a chosen claim is refuted       3  one is neither proved nor refuted
+  2  bad input                      70  internal error
+"""
 _ESTIMATE = """\
 examples:
   sgdvar estimate                    scikit-learn's diabetes data, all defaults
@@ -90,39 +111,29 @@ exit status:
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
-    """The options of one command; ``command`` is "verify", "derive" or "estimate".
+    """The options of one command; ``command`` is its name.
 
     Raises:
         SystemExit: With status 2 after one line on stderr for bad arguments, with 0 after ``--help`` and ``--version``.
     """
-    main = _Parser(
+    main = Parser(
         prog="sgdvar",
         description="The variance of mini-batch SGD gradients as a function of the batch\n"
         "size: exact, certified, and checked by simulation.",
         epilog=_MAIN,
-        formatter_class=_Formatter,
+        formatter_class=Formatter,
     )
     main.add_argument("--version", action="version", version=f"sgdvar {__version__}")
     commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     _add_verify(commands)
     _add_derive(commands)
     _add_estimate(commands)
+    add_search(commands)
+    _add_claims(commands)
     arguments = main.parse_args(argv)
-    if arguments.steps is None:
+    if getattr(arguments, "steps", ()) is None:
         arguments.steps = _STEPS[arguments.problem]
     return arguments
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
-
-
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=30)
 
 
 def _add_verify(commands: Any) -> None:
@@ -133,7 +144,7 @@ def _add_verify(commands: Any) -> None:
         "from fixed weights, certify that it decreases in the batch size b, and compare\n"
         "it with simulation.",
         epilog=_VERIFY,
-        formatter_class=_Formatter,
+        formatter_class=Formatter,
     )
     add_problem(parser, ("data", "gaussian", "both"), "both, or with --data: data")
     check = parser.add_argument_group("what is compared")
@@ -161,7 +172,7 @@ def _add_derive(commands: Any) -> None:
         description="Print a quantity of mini-batch SGD as an exact polynomial in c(b) and in 1/b,\n"
         "with a certificate that it decreases in the batch size b.",
         epilog=_DERIVE,
-        formatter_class=_Formatter,
+        formatter_class=Formatter,
     )
     add_problem(parser, ("data", "gaussian"), "data")
     output = parser.add_argument_group("what is printed")
@@ -186,7 +197,7 @@ def _add_estimate(commands: Any) -> None:
         help="Monte Carlo estimates with their standard errors, as text, JSON or CSV",
         description="Estimate a quantity of mini-batch SGD by simulation, with standard errors.",
         epilog=_ESTIMATE,
-        formatter_class=_Formatter,
+        formatter_class=Formatter,
     )
     add_problem(parser, ("data", "gaussian"), "data")
     target = parser.add_argument_group("what is estimated")
@@ -235,3 +246,29 @@ def _add_estimate(commands: Any) -> None:
         help="write to FILE, which is replaced only when everything has been computed (default: standard output)",
     )  # fmt: skip
     output.add_argument("--no-progress", action="store_true", help="show no progress (default: only on a terminal)")
+
+
+def _add_claims(commands: Any) -> None:
+    parser = commands.add_parser(
+        "claims",
+        help="the register of claims about batch sizes, each settled from scratch",
+        description="Settle published and folklore claims about batch sizes from scratch: proved,\n"
+        "refuted by an exact counterexample, undecided, or not examined.",
+        epilog=_CLAIMS,
+        formatter_class=Formatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="settle these claims alone (default: all)")
+    parser.add_argument(
+        "--file", type=Path, action="append", metavar="FILE",
+        help="settle the claims of a Python file, the list CLAIMS in it, instead of the library's own; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--all", action="store_true", help="with --file: the library's own claims, too")
+    parser.add_argument("--list", action="store_true", help="print the names of the claims and settle none")
+    parser.add_argument(
+        "--format", choices=("text", "markdown", "json"), default="text", help="how to print them (default: text)"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE",
+        help="write to FILE, which is replaced only when everything has been computed (default: standard output)",
+    )  # fmt: skip
+    parser.add_argument("--no-progress", action="store_true", help="show no progress (default: only on a terminal)")
