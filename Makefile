@@ -12,7 +12,7 @@ PYTEST := pytest --numprocesses=logical --maxprocesses=8 --dist=loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help verify test lint format docs bench dist test-wheel clean
+.PHONY: help verify test lint format docs formal bench dist test-wheel clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,6 +36,9 @@ docs: $(VENV)/with-docs $(VENDOR)/tex-svg.js  ## build the documentation into do
 	@rm -rf $(HTML)
 	@$(BIN)/sphinx-build -n -W --keep-going -q -b html -d docs/_build/doctrees docs $(HTML)
 	@echo "open $(HTML)/index.html"
+
+formal:  ## compile and check the formal proof (needs Coq 8.16 and mathcomp)
+	@proofs/formal/check
 
 bench: $(VENV)/with-examples,test  ## run the benchmarks
 	@$(BIN)/python -m benchmarks
