@@ -64,7 +64,7 @@ def search_counterexample(
         progress: A function of the ``SearchRecord`` after every round; True for a line on standard error.
 
     Returns:
-        The result: "refuted" with the counterexample, or "undecided" with what was searched.
+        "refuted" with the counterexample, or "undecided" with what was searched.
 
     Raises:
         TypeError: An argument of the wrong type.
