@@ -17,7 +17,11 @@ ORDERS: Mapping[str, Callable[[BatchPolynomial], Verdict]] = MappingProxyType({
     "halving": certify_halving,
     "convex": certify_convex,
 })
-"""What decides each order. The witness of each but the last is (b, b', larger allowed, value found)."""
+"""What decides each order.
+
+Each but "convex" is an inequality right(b') <= left(b). The witness, where it fails, is (b, b', left(b), right(b')).
+That of "convex" is (u, V''(u)).
+"""
 
 
 def certify_order(V: BatchPolynomial, order: str) -> Verdict:
@@ -32,7 +36,7 @@ def certify_order(V: BatchPolynomial, order: str) -> Verdict:
 
     Raises:
         TypeError: V is no BatchPolynomial.
-        ValueError: Another word.
+        ValueError: Anything but one of these words.
 
     Examples:
         >>> import sgdvar as sv
@@ -40,6 +44,6 @@ def certify_order(V: BatchPolynomial, order: str) -> Verdict:
         >>> {order: sv.certify_order(V, order).from_batch_size for order in sv.ORDERS}
         {'decreasing': 1, 'scaled decreasing': 2, 'halving': 2, 'convex': 3}
     """
-    if order not in ORDERS:
+    if not isinstance(order, str) or order not in ORDERS:
         raise ValueError(f"order must be one of {', '.join(map(repr, ORDERS))}, got {order!r}")
     return ORDERS[order](V)

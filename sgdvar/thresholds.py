@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from sgdvar.certificates import size_text
+from sgdvar.certificates import number_text, size_text
 from sgdvar.certify.signs import integer_polynomial, signed_ranges
 from sgdvar.errors import NotExactError
 from sgdvar.polynomial import BatchPolynomial
@@ -80,7 +80,7 @@ def largest_batch_size(V: BatchPolynomial, gain: Any) -> int | None:
     """
     eps = _checked(V, gain, "gain")
     if eps >= 1:
-        raise ValueError(f"gain must be below 1, got {gain}")
+        raise ValueError(f"gain must be below 1, got {number_text(eps)}")
     n = V.design.max_batch_size
     P = [((1 - eps) / 2 - Fraction(1, 2**k)) * a for k, a in enumerate(V.coefficients)]
     first, last = _last(_runs(P, None if n is None else n // 2 + 1))

@@ -15,10 +15,10 @@ from sgdvar.certificates.evidence import (
     Pieces,
     RealPieces,
     SumOfSquares,
-    size_text,
 )
 from sgdvar.certificates.records import require_types
 from sgdvar.certificates.subjects import MatrixPolynomial, RationalMatrix, ScalarNetworks, Subject
+from sgdvar.certificates.text import number_text, reciprocal_text, record_text, size_text
 
 __all__ = [
     "Certificate",
@@ -40,6 +40,9 @@ __all__ = [
     "SumOfSquares",
     "Verdict",
     "certificate_from_dict",
+    "number_text",
+    "reciprocal_text",
+    "record_text",
     "require_types",
     "size_text",
 ]

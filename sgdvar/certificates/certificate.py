@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from sgdvar.certificates.evidence import Evidence, NonNegativeCoefficients, size_text
-from sgdvar.certificates.records import read, written
+from sgdvar.certificates.evidence import Evidence, NonNegativeCoefficients
+from sgdvar.certificates.records import loaded, read, written
 from sgdvar.certificates.subjects import Subject
-from sgdvar.errors import CertificateError
+from sgdvar.certificates.text import reciprocal_text, record_text, size_text
 
 __all__ = ["Certificate", "Property", "Verdict", "certificate_from_dict"]
 
@@ -42,7 +42,7 @@ _CONDITIONS: dict[Property, str] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Certificate:
     """A claim, what it is about, and numbers that prove it: ``check_certificate`` needs nothing else.
 
@@ -69,17 +69,24 @@ class Certificate:
     from_batch_size: int
     evidence: Evidence
 
+    __repr__ = record_text
+
     @property
     def statement(self) -> str:
         """The claim in one sentence."""
         b, n = size_text(self.from_batch_size), getattr(getattr(self.subject, "design", None), "max_batch_size", None)
+        u_least, u = "0" if n is None else reciprocal_text(n), reciprocal_text(self.from_batch_size)
         sentence = _STATEMENTS.get(self.claim, f"unknown claim {self.claim!r}").format(
-            b=f"b >= {b}", u="1" if b == "1" else f"1/{b}", u_least="0" if n is None else f"1/{size_text(n)}"
+            b=f"b >= {b}", u=u, u_least=u_least
         )
+        if getattr(self.evidence, "pieces", None) == ():
+            sentence += " (vacuously: there are no two to compare)"
         if self.from_batch_size == 1:
             return sentence
-        before = size_text(self.from_batch_size - 1)
-        return f"{sentence}; not {f'up to u = 1/{before}' if self.claim == 'convex' else f'from b = {before} on'}"
+        before = self.from_batch_size - 1
+        if self.claim == "convex":
+            return f"{sentence}; not up to u = {reciprocal_text(before)}"
+        return f"{sentence}; not from b = {size_text(before)} on"
 
     @property
     def reason(self) -> str:
@@ -111,11 +118,7 @@ class Certificate:
         Raises:
             CertificateError: Not such a text, or one that was altered.
         """
-        try:
-            data = json.loads(text)
-        except ValueError as error:
-            raise CertificateError(f"a certificate must be JSON, got text that is not: {error}") from None
-        return certificate_from_dict(data)
+        return certificate_from_dict(loaded(text))
 
 
 def certificate_from_dict(data: Mapping[str, Any]) -> Certificate:
@@ -129,7 +132,7 @@ def certificate_from_dict(data: Mapping[str, Any]) -> Certificate:
     return certificate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """What is known about a claim: never a bool, and undecided is never a pass.
 
@@ -147,6 +150,8 @@ class Verdict:
     certificate: Certificate | None = None
     from_batch_size: int | None = None
     witness: tuple[Any, ...] | None = None
+
+    __repr__ = record_text
 
     def __bool__(self) -> bool:
         raise TypeError(

@@ -2,10 +2,11 @@ r"""The kinds of evidence that a certificate can carry: numbers, and what they a
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, TypeAlias
+
+from sgdvar.certificates.text import record_text, size_text
 
 __all__ = [
     "Evidence",
@@ -19,15 +20,7 @@ __all__ = [
     "Pieces",
     "RealPieces",
     "SumOfSquares",
-    "size_text",
 ]
-
-
-def size_text(batch_size: object) -> str:
-    """A batch size for people to read: digits, or the order of magnitude where nobody would read them."""
-    if isinstance(batch_size, int) and batch_size > 10**30:
-        return f"about 10^{math.log10(batch_size):.0f}"
-    return repr(batch_size)
 
 
 def _piece_text(b_lo: int, b_hi: int | None, evidence: str) -> str:
@@ -39,7 +32,7 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NonNegativeCoefficients:
     r"""Coefficients of :math:`c(b)^k` that are non-negative: for all k >= 1, or for k >= 2 (convexity).
 
@@ -47,11 +40,13 @@ class NonNegativeCoefficients:
     multiplied by b, the constant term must not be positive either: :math:`c(2b) \le c(b)/2`, and b c(b) never rises.
     """
 
+    __repr__ = record_text
+
     def __str__(self) -> str:
         return "non-negative coefficients"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Piece:
     r"""A range of batch sizes, and why the claim holds for each b with :math:`b_{lo} \le b < b_{hi}`.
 
@@ -67,11 +62,13 @@ class Piece:
     b_hi: int | None
     evidence: Literal["bernstein", "compared"]
 
+    __repr__ = record_text
+
     def __str__(self) -> str:
         return _piece_text(self.b_lo, self.b_hi, self.evidence)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pieces:
     r"""Ranges of batch sizes that share end points and together cover all to which a claim applies.
 
@@ -84,14 +81,18 @@ class Pieces:
 
     pieces: tuple[Piece, ...]
 
+    __repr__ = record_text
+
     def __str__(self) -> str:
+        if not self.pieces:
+            return "there are no two batch sizes to compare"
         compared = sum(piece.evidence == "compared" for piece in self.pieces)
         ranges = _counted(len(self.pieces) - compared, "range")
         rest = f", and values compared at {_counted(compared, 'batch size')}" if compared else ""
         return f"no Bernstein coefficient is negative on {ranges} of b{rest}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RealPieces:
     r"""A polynomial that is non-negative on an interval of real u, because it is :math:`g h^2` with :math:`g \ge 0`.
 
@@ -109,11 +110,13 @@ class RealPieces:
     breakpoints: tuple[Fraction, ...]
     failure: Fraction | None
 
+    __repr__ = record_text
+
     def __str__(self) -> str:
         return f"no Bernstein coefficient is negative on {_counted(len(self.breakpoints) - 1, 'range')} of real u"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SumOfSquares:
     r"""A positive semidefinite matrix :math:`M = F D F^\top`, so :math:`x^\top M x = \sum_r d_r (f_r \cdot x)^2`.
 
@@ -125,8 +128,10 @@ class SumOfSquares:
     weights: tuple[Fraction, ...]
     vectors: tuple[tuple[int, ...], ...]
 
+    __repr__ = record_text
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class GramFactors:
     """Every coefficient matrix of c(b)^k with k >= 1, as a sum of squares.
 
@@ -136,11 +141,13 @@ class GramFactors:
 
     sums: tuple[SumOfSquares, ...]
 
+    __repr__ = record_text
+
     def __str__(self) -> str:
         return f"every coefficient matrix of c(b)^k with k >= 1 is a sum of squares (k <= {len(self.sums)})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GramPiece:
     r"""A range of batch sizes on which a matrix polynomial C never rises.
 
@@ -160,11 +167,13 @@ class GramPiece:
     evidence: Literal["bernstein", "compared", "differences"]
     sums: tuple[SumOfSquares, ...]
 
+    __repr__ = record_text
+
     def __str__(self) -> str:
         return _piece_text(self.b_lo, self.b_hi, self.evidence)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GramPieces:
     """Ranges that share end points and cover all batch sizes to which a claim about a matrix applies.
 
@@ -176,12 +185,16 @@ class GramPieces:
     pieces: tuple[GramPiece, ...]
     failure: tuple[int, ...] | None
 
+    __repr__ = record_text
+
     def __str__(self) -> str:
+        if not self.pieces:
+            return "there are no two batch sizes to compare"
         tail = ", and forward differences on the last" if self.pieces[-1:] and not self.pieces[-1].sums else ""
         return f"sums of squares on {_counted(len(self.pieces), 'range')} of b{tail}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Minor:
     """A leading minor that is positive on (0, 1].
 
@@ -194,8 +207,10 @@ class Minor:
     coefficients: tuple[Fraction, ...]
     breakpoints: tuple[Fraction, ...]
 
+    __repr__ = record_text
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class LeadingMinors:
     """The leading minors of a symmetric matrix, all positive, so that it is positive definite (Sylvester).
 
@@ -204,6 +219,8 @@ class LeadingMinors:
     """
 
     minors: tuple[Minor, ...]
+
+    __repr__ = record_text
 
     def __str__(self) -> str:
         return f"every leading minor is positive on (0, 1] (order <= {len(self.minors)})"

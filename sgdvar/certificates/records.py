@@ -21,7 +21,7 @@ from sgdvar.errors import CertificateError
 from sgdvar.polynomial import BatchPolynomial
 from sgdvar.sampling import BatchDesign
 
-__all__ = ["read", "require_types", "written"]
+__all__ = ["loaded", "read", "require_types", "written"]
 
 _FORMAT = "sgdvar certificate 1"
 _LONG = 2**63  # beyond, integers are text in JSON: many readers of JSON have no longer ones
@@ -52,6 +52,24 @@ def require_types(value: object, hint: Any, path: str) -> None:
                 require_types(getattr(value, name), kind, f"{path}.{name}")
 
 
+def loaded(text: object) -> Any:
+    """The data in a text of JSON: each key of an object once, and no integer that is to be text.
+
+    Raises:
+        CertificateError: Not such a text.
+    """
+    _require(isinstance(text, str | bytes | bytearray), "a certificate", "JSON text", text)
+    assert isinstance(text, str | bytes | bytearray)
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_int=_integer)
+    except CertificateError:
+        raise
+    except RecursionError:
+        raise CertificateError("a certificate must have few levels, got brackets nested too deeply") from None
+    except ValueError as error:
+        raise CertificateError(f"a certificate must be JSON, got text that is not: {error}") from None
+
+
 def written(certificate: Any) -> dict[str, Any]:
     """The record of a certificate.
 
@@ -73,7 +91,7 @@ def read(record: Any, kind: type) -> Any:
     digest, found = body.pop("digest", None), body.pop("format", None)
     _require(found == _FORMAT, "format", repr(_FORMAT), found)
     certificate = _read(body, kind, "certificate")
-    if digest != _digest({"format": found, **body}):
+    if digest != written(certificate)["digest"]:
         raise CertificateError("digest must be that of the other entries, one of which was altered, or the digest was")
     return certificate
 
@@ -82,6 +100,22 @@ def _require(condition: bool, path: str, what: str, value: object) -> None:
     if not condition:
         text = repr(value) if isinstance(value, str | bool | float | NoneType) else type(value).__name__
         raise CertificateError(f"{path} must be {what}, got {text}")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object with these entries."""
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        twice = next(key for k, (key, _) in enumerate(pairs) if key in dict(pairs[:k]))
+        raise CertificateError(f"an object must have each entry once, got {twice!r} twice")
+    return entries
+
+
+def _integer(digits: str) -> int:
+    """The integer with these digits."""
+    if len(digits) > len(str(_LONG)) or abs(int(digits)) >= _LONG:
+        raise CertificateError(f"an integer of 2^63 or more must be text, got a number of {len(digits)} characters")
+    return int(digits)
 
 
 def _digest(record: Mapping[str, Any]) -> str:
@@ -128,6 +162,7 @@ def _read(value: Any, hint: Any, path: str) -> Any:
         _require(number.denominator == 1 and abs(number) >= _LONG, path, "a number, and no text", value)
         return number.numerator
     require_types(value, hint, path)
+    _require(type(value) is not int or abs(value) < _LONG, path, "text from 2^63 on", value)
     return value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import zip_longest
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ from sgdvar.sampling import BatchDesign
 
 __all__ = ["MatrixPolynomial", "RationalMatrix", "ScalarNetworks", "Subject"]
 
+_ROUNDING = 1e-9  # floats from the engines are symmetric up to rounding, and are refused elsewhere for being floats
 RationalMatrix: TypeAlias = tuple[tuple[Fraction, ...], ...]
 
 
@@ -37,7 +39,7 @@ class MatrixPolynomial:
 
         Raises:
             TypeError: An entry is no BatchPolynomial.
-            ValueError: No square array, not symmetric, or of several designs.
+            ValueError: No square array, not symmetric (floats: up to rounding), or of several designs.
         """
         array = np.asarray(matrix, dtype=object)
         if array.ndim != 2 or array.shape[0] != array.shape[1] or array.size == 0:
@@ -46,12 +48,13 @@ class MatrixPolynomial:
             if not isinstance(entry, BatchPolynomial):
                 raise TypeError(f"matrix must hold BatchPolynomials, got {type(entry).__name__} at [{i}, {j}]")
         design = array[0, 0].design
+        scale = max((abs(a) for V in array.flat if not V.is_exact for a in V.c_coefficients), default=0.0)
         for (i, j), entry in np.ndenumerate(array):
             if entry.design != design:
                 raise ValueError(
                     f"matrix must have one design, got {design} at [0, 0] and {entry.design} at [{i}, {j}]"
                 )
-            if entry.is_exact and entry != array[j, i]:
+            if _differ(entry, array.item(j, i), scale):
                 raise ValueError(f"matrix must be symmetric, got different entries at [{i}, {j}] and [{j}, {i}]")
         powers = range(1 + max(entry.degree for entry in array.flat))
 
@@ -83,6 +86,14 @@ class MatrixPolynomial:
     def __str__(self) -> str:
         degree = len(self.c_coefficients) - 1
         return f"a symmetric matrix of size {self.size} of polynomials of degree {degree} in c(b), {self.design}"
+
+
+def _differ(entry: BatchPolynomial, other: BatchPolynomial, scale: float) -> bool:
+    """Whether two entries differ; floats by more than rounding in a matrix with coefficients up to ``scale``."""
+    if entry.is_exact or other.is_exact:
+        return entry != other
+    pairs = zip_longest(entry.c_coefficients, other.c_coefficients, fillvalue=0.0)
+    return any(abs(a - b) > _ROUNDING * scale for a, b in pairs)
 
 
 @dataclass(frozen=True)

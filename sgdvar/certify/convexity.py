@@ -7,7 +7,7 @@ from typing import Any
 
 from flint import fmpz_poly
 
-from sgdvar.certificates import Certificate, RealPieces, Verdict, size_text
+from sgdvar.certificates import Certificate, RealPieces, Verdict, number_text, reciprocal_text
 from sgdvar.certify.orders import proved_verdict, settled
 from sgdvar.certify.signs import Range, fractions_of, integer_polynomial, real_pieces, signed_ranges
 from sgdvar.polynomial import BatchPolynomial
@@ -24,14 +24,15 @@ def certify_convex(V: BatchPolynomial) -> Verdict:
     converse is false. Without replacement several polynomials agree at b = 1, ..., n, and the claim is about this one.
 
     Guarantees:
-        For rational coefficients the answer is always "proved" or "refuted".
+        For rational coefficients the answer is always "proved" or "refuted". The time has no useful bound: ranges are
+        halved down to the distance of roots of V'', and roots may agree to thousands of digits.
 
     Args:
         V: A polynomial in 1/b.
 
     Returns:
         A Verdict as of ``certify_decreasing``. The witness is (u, V''(u)) with V''(u) < 0; ``from_batch_size`` is the
-        least integer b such that V is convex for u up to 1/b, or None if V'' is negative next to u = 0.
+        least integer b such that V is convex for u up to 1/b, b < n without replacement, or None if there is none.
 
     Raises:
         TypeError: V is no BatchPolynomial.
@@ -66,12 +67,15 @@ def certify_convex(V: BatchPolynomial) -> Verdict:
         return proved_verdict(Certificate("convex", V, 1, evidence), _HOLDS)
     u, start = failures[-1][0], failures[0][1]
     witness = (u, sum((a * u**k for k, a in enumerate(second)), Fraction(0)))
-    fails = f"V''(u) < 0 at u = {_text(u)}"
+    fails = f"V''(u) < 0 at u = {number_text(u)}"
     if start is None:
         return Verdict("refuted", f"{fails}, and next to u = 0", witness=witness)
+    if start == n:
+        nowhere = f"V is convex on no interval from u = {reciprocal_text(n)} to a larger 1/b"
+        return Verdict("refuted", f"{fails}; {nowhere}", witness=witness)
     return Verdict(
         "refuted",
-        f"{fails}; V is convex for u up to 1/{size_text(start)}",
+        f"{fails}; V is convex for u up to {reciprocal_text(start)}",
         Certificate("convex", V, start, evidence),
         from_batch_size=start,
         witness=witness,
@@ -98,7 +102,3 @@ def _square_part(P: Any) -> Any:
     for factor, multiplicity in factors:
         square *= factor ** (multiplicity // 2)
     return square
-
-
-def _text(u: Fraction) -> str:
-    return str(u) if u.denominator < 10**30 else f"{float(u):.6g}"

@@ -11,7 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from flint import fmpq, fmpq_poly, fmpz_poly
 
-from sgdvar.certificates import Certificate, LeadingMinors, MatrixPolynomial, Minor, ScalarNetworks, Verdict
+from sgdvar.certificates import (
+    Certificate,
+    LeadingMinors,
+    MatrixPolynomial,
+    Minor,
+    ScalarNetworks,
+    Verdict,
+    number_text,
+)
 from sgdvar.certify.orders import proved_verdict, undecided
 from sgdvar.certify.signs import fractions_of, positive_pieces, value_at
 from sgdvar.scalars import check_count
@@ -25,7 +33,8 @@ def certify_positive_definite(matrix: Any) -> Verdict:
     By its leading minors, which are positive exactly where every leading block is positive definite (Sylvester).
 
     Guarantees:
-        For rational coefficients the answer is always "proved" or "refuted".
+        For rational coefficients the answer is always "proved" or "refuted". The time has no useful bound: ranges are
+        halved down to the distance of roots of a minor, and roots may agree to thousands of digits.
 
     Args:
         matrix: A symmetric array (d, d) of BatchPolynomials of one design; only their coefficients in u count.
@@ -51,7 +60,7 @@ def certify_positive_definite(matrix: Any) -> Verdict:
     """
     array = np.asarray(matrix, dtype=object)
     C = MatrixPolynomial.of(array)
-    reason = undecided(list(array.flat))
+    reason = undecided(list(array.flat), ": only matrices of numbers are decided")
     if reason is not None:
         return reason
     entries = {(i, j): entry.coefficients for i, j, entry in C.entries()}
@@ -125,8 +134,8 @@ class _Failure(NamedTuple):
     value: Fraction | None
 
     def text(self) -> str:
-        where = f"is {float(self.value or 0):.3g} at" if self.value is not None else "has a double root before"
-        return f"the leading minor of order {self.order} {where} u = {self.u}"
+        where = "has a double root before" if self.value is None else f"is {number_text(self.value)} at"
+        return f"the leading minor of order {self.order} {where} u = {number_text(self.u)}"
 
 
 def _positive_minors(M: list[list[Any]]) -> tuple[tuple[Minor, ...], _Failure | None]:
@@ -158,7 +167,7 @@ def _positive_on_unit(minor: Any, order: int) -> tuple[list[Fraction], _Failure 
         return [], _Failure(order, u, value_at(minor, u))
     _, u = positive_pieces(double)
     if u is not None:
-        return [], _Failure(order, u, None)
+        return [], _Failure(order, u, None if value_at(minor, u) else Fraction(0))
     return positive_pieces(P)[0], None
 
 

@@ -20,6 +20,7 @@ from sgdvar.certificates import (
     MatrixPolynomial,
     SumOfSquares,
     Verdict,
+    record_text,
     size_text,
 )
 from sgdvar.certify.orders import proved_verdict, undecided
@@ -76,7 +77,7 @@ def certify_covariance_decreasing(covariance: Any, *, most_pieces: int = 1000) -
     most_pieces = check_count(most_pieces, "most_pieces", least=1)
     array = np.asarray(covariance, dtype=object)
     C = MatrixPolynomial.of(array)
-    reason = undecided(list(array.flat))
+    reason = undecided(list(array.flat), ": only matrices of numbers are decided")
     if reason is not None:
         return reason
     sums = _sums_of_squares(rational_matrix(M) for M in C.c_coefficients[1:])
@@ -104,9 +105,9 @@ def _by_pieces(C: MatrixPolynomial, most_pieces: int) -> Verdict:
     if rise is not None:
         start = rise.batch_size + 1
         certificate = Certificate("covariance decreasing", C, start, evidence)
-        return replace(
-            _refuted(C, rise, "from there on it never rises"), certificate=certificate, from_batch_size=start
-        )
+        vacuous = "" if pieces else ", for there is nothing left to compare"
+        refuted = _refuted(C, rise, f"from there on it never rises{vacuous}")
+        return replace(refuted, certificate=certificate, from_batch_size=start)
     if pieces and pieces[-1].b_lo == 1:
         return proved_verdict(Certificate("covariance decreasing", C, 1, evidence), _HOLDS)
     n = C.design.max_batch_size
@@ -126,7 +127,7 @@ def _refuted(C: MatrixPolynomial, rise: _Rise | None, rest: str) -> Verdict:
     assert rise is not None
     b, x = rise
     witness = (b, b + 1, _square(C, b, x), _square(C, b + 1, x), x)
-    rises = f"x^T C(b) x rises from b = {size_text(b)} to {size_text(b + 1)} for x = {x}"
+    rises = f"x^T C(b) x rises from b = {size_text(b)} to {size_text(b + 1)} for x = {record_text(x)}"
     return Verdict("refuted", f"{rises}; {rest}", witness=witness)
 
 

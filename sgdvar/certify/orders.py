@@ -106,23 +106,18 @@ def certify_halving(V: BatchPolynomial) -> Verdict:
     return _certified(V, _HALVING)
 
 
-def undecided(polynomials: Sequence[BatchPolynomial]) -> Verdict | None:
-    """The verdict on floats, and on symbols; None if all polynomials are rational."""
+def undecided(polynomials: Sequence[BatchPolynomial], wanted: str) -> Verdict | None:
+    """The verdict on floats, and on symbols whose signs do not settle what is wanted; None for rational numbers."""
     if not all(V.is_exact for V in polynomials):
         return Verdict(
             "undecided",
             "the coefficients are floats, which prove nothing; pass exact data, or rationalize it with "
             "sgdvar.rationalize",
         )
-    coefficients = [a for V in polynomials if V.is_symbolic for a in V.c_coefficients if not a.is_nonnegative]
-    symbols = {str(x) for a in coefficients for x in a.free_symbols}
+    symbols = {str(x) for V in polynomials if V.is_symbolic for a in V.c_coefficients for x in a.free_symbols}
     if not symbols:
         return None
-    return Verdict(
-        "undecided",
-        f"the signs of the coefficients depend on the symbols {', '.join(sorted(symbols))}; put numbers for them, or "
-        "declare assumptions that make every term non-negative",
-    )
+    return Verdict("undecided", f"there are the symbols {', '.join(sorted(symbols))}; put numbers for them{wanted}")
 
 
 def settled(V: BatchPolynomial, claim: Property, proved: str) -> Verdict | None:
@@ -133,15 +128,17 @@ def settled(V: BatchPolynomial, claim: Property, proved: str) -> Verdict | None:
     """
     if not isinstance(V, BatchPolynomial):
         raise TypeError(f"V must be a BatchPolynomial, got {type(V).__name__}")
+    certificate = Certificate(claim, V, 1, NonNegativeCoefficients())
+    declare = f", or declare assumptions from which it follows that {certificate.reason}"
     if not V.is_exact:
-        return undecided([V])
+        return undecided([V], declare)
     first = 2 if claim == "convex" else 1
     non_negative = all(a.is_nonnegative if V.is_symbolic else a >= 0 for a in V.c_coefficients[first:])
     constant = V.c_coefficients[0]
     needs_no_constant = claim in ("halving", "scaled decreasing")
     if not non_negative or (needs_no_constant and not (constant.is_nonpositive if V.is_symbolic else constant <= 0)):
-        return undecided([V])
-    return proved_verdict(Certificate(claim, V, 1, NonNegativeCoefficients()), proved)
+        return undecided([V], declare)
+    return proved_verdict(certificate, proved)
 
 
 def proved_verdict(certificate: Certificate, proved: str) -> Verdict:
@@ -228,9 +225,10 @@ def _certified(V: BatchPolynomial, order: _Order) -> Verdict:
     if start is None:
         return Verdict("refuted", f"{fails}, and in the end {order.ever}", witness=witness)
     after = Pieces(tuple(piece for piece in pieces if piece.b_lo >= start))
+    vacuous = "" if after.pieces else ", for there is nothing left to compare"
     return Verdict(
         "refuted",
-        f"{fails}; from b = {size_text(start)} on {order.later}",
+        f"{fails}; from b = {size_text(start)} on {order.later}{vacuous}",
         Certificate(order.claim, V, start, after),
         from_batch_size=start,
         witness=witness,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -48,6 +49,7 @@ def check_certificate(certificate: Certificate | None, V: Any = None) -> Literal
     Raises:
         CertificateError: It does not prove its claim, or is about something else; the message says where it fails.
         TypeError: V is nothing that a certificate can be about.
+        ValueError: V is an array, but no symmetric square one of one design.
 
     Examples:
         >>> import sgdvar as sv
@@ -61,6 +63,7 @@ def check_certificate(certificate: Certificate | None, V: Any = None) -> Literal
         sgdvar.errors.CertificateError: the certificate must be about V; its subject is another
     """
     subject = None if V is None else _subject(V)
+    require(subject is None or not _has_floats(subject), "V must have exact coefficients, got floats")
     if not isinstance(certificate, Certificate):
         raise CertificateError(f"certificate must be a Certificate, got {type(certificate).__name__}")
     require_types(certificate, Certificate, "certificate")
@@ -73,11 +76,19 @@ def check_certificate(certificate: Certificate | None, V: Any = None) -> Literal
 def _subject(V: Any) -> BatchPolynomial | MatrixPolynomial | ScalarNetworks:
     if isinstance(V, BatchPolynomial | MatrixPolynomial | ScalarNetworks):
         return V
-    if type(V) is int:
-        return ScalarNetworks(V)
-    if isinstance(V, np.ndarray | list):
+    if isinstance(V, Integral) and not isinstance(V, bool):
+        return ScalarNetworks(int(V))
+    if isinstance(V, np.ndarray | list | tuple):
         return MatrixPolynomial.of(V)
     raise TypeError(f"V must be a BatchPolynomial, an array of them, or a depth, got {type(V).__name__}")
+
+
+def _has_floats(subject: BatchPolynomial | MatrixPolynomial | ScalarNetworks) -> bool:
+    """Whether coefficients are floats, which equal fractions in Python."""
+    if isinstance(subject, BatchPolynomial):
+        return not subject.is_exact
+    matrices = subject.c_coefficients if isinstance(subject, MatrixPolynomial) else ()
+    return any(isinstance(a, float) for M in matrices for row in M for a in row)
 
 
 _ORDERS = ("decreasing", "scaled decreasing", "halving", "convex")

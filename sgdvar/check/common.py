@@ -10,7 +10,15 @@ from itertools import product
 from sgdvar.certificates import GramPiece, MatrixPolynomial, Piece, size_text
 from sgdvar.errors import CertificateError
 
-__all__ = ["bernstein_numerators", "check_non_negative", "check_tiling", "reciprocal_range", "require"]
+__all__ = [
+    "bernstein_numerators",
+    "check_non_negative",
+    "check_tiling",
+    "factor_at",
+    "powers_of_u",
+    "reciprocal_range",
+    "require",
+]
 
 
 def require(condition: bool, message: str) -> None:
@@ -56,10 +64,31 @@ def check_tiling(pieces: Iterable[Piece | GramPiece], start: int, end: int | Non
 
 def check_shape(C: MatrixPolynomial) -> None:
     """Checks that every coefficient matrix is symmetric and of one size."""
+    require(C.design.has_fresh_batches, f"the design must draw fresh batches, got {C.design.sampling}")
     require(C.c_coefficients != () and C.size > 0, "the matrix must not be empty")
     for k, M in enumerate(C.c_coefficients):
         require(len(M) == C.size and all(len(row) == C.size for row in M), f"C_{k} must have {C.size} rows and columns")
         require(all(M[i][j] == M[j][i] for i, j in product(range(C.size), repeat=2)), f"C_{k} must be symmetric")
+
+
+def factor_at(batch_size: int, n: int | None) -> Fraction:
+    """The variance factor c(b); n is None for independent draws."""
+    if n is None:
+        return Fraction(1, batch_size)
+    return Fraction(0) if n == 1 else Fraction(n - batch_size, batch_size * (n - 1))
+
+
+def powers_of_u(c_coefficients: Sequence[Fraction], n: int | None) -> list[Fraction]:
+    r"""The coefficients in u = 1/b of :math:`\sum_k a_k c^k`, :math:`c = (nu - 1)/(n - 1)`, or c = u if n is None."""
+    if n is None or n == 1:
+        return list(c_coefficients if n is None else c_coefficients[:1])  # c(1) = 0
+    degree = len(c_coefficients) - 1
+    scale = math.lcm(*(a.denominator for a in c_coefficients))
+    q = [int(a * scale) * (n - 1) ** (degree - k) for k, a in enumerate(c_coefficients)]
+    for first in range(degree):  # Taylor shift from powers of nu - 1 to those of nu
+        for k in range(degree - 1, first - 1, -1):
+            q[k] -= q[k + 1]
+    return [Fraction(value * n**k, scale * (n - 1) ** degree) for k, value in enumerate(q)]
 
 
 def reciprocal_range(piece: Piece | GramPiece) -> tuple[Fraction, Fraction]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from itertools import pairwise, product
+from itertools import combinations_with_replacement, pairwise, product
 
 from sgdvar.certificates import (
     Certificate,
@@ -16,7 +16,15 @@ from sgdvar.certificates import (
     SumOfSquares,
     size_text,
 )
-from sgdvar.check.common import bernstein_numerators, check_shape, check_tiling, reciprocal_range, require
+from sgdvar.check.common import (
+    bernstein_numerators,
+    check_shape,
+    check_tiling,
+    factor_at,
+    powers_of_u,
+    reciprocal_range,
+    require,
+)
 
 __all__ = ["check_gram_factors", "check_gram_pieces"]
 
@@ -106,7 +114,10 @@ def _check_sum(M: RationalMatrix, squares: SumOfSquares, which: str, name: str) 
 
 def _difference(C: MatrixPolynomial, b: int, other: int) -> RationalMatrix:
     """C(b) - C(other)."""
-    return tuple(tuple(x - y for x, y in zip(*rows, strict=True)) for rows in zip(C(b), C(other), strict=True))
+    powers = [factor_at(batch_size, C.design.max_batch_size) for batch_size in (b, other)]
+    changes = [powers[0] ** k - powers[1] ** k for k in range(len(C.c_coefficients))]
+    pairs, size = list(zip(changes, C.c_coefficients, strict=True)), range(C.size)
+    return tuple(tuple(sum((p * M[i][j] for p, M in pairs), Fraction(0)) for j in size) for i in size)
 
 
 def _quadratic_form(M: RationalMatrix, x: tuple[int, ...]) -> Fraction:
@@ -117,8 +128,9 @@ def _bernstein_matrices(C: MatrixPolynomial, left: Fraction, right: Fraction) ->
     """The Bernstein coefficients of dC/du on a range of u."""
     degree, size = max(len(C.c_coefficients) - 2, 0), C.size
     matrices = [[[Fraction(0)] * size for _ in range(size)] for _ in range(degree + 1)]
-    for i, j, entry in C.entries():
-        derivative = [k * a for k, a in enumerate(entry.coefficients)][1:]
+    for i, j in combinations_with_replacement(range(size), 2):
+        entry = powers_of_u([M[i][j] for M in C.c_coefficients], C.design.max_batch_size)
+        derivative = [k * a for k, a in enumerate(entry)][1:]
         derivative += [Fraction(0)] * (degree + 1 - len(derivative))
         numerators, denominators = bernstein_numerators(derivative, left, right)
         for matrix, p, q in zip(matrices, numerators, denominators, strict=True):

@@ -12,11 +12,12 @@ from fractions import Fraction
 from itertools import count, pairwise
 from typing import TypeVar
 
-from sgdvar.certificates import Certificate, LeadingMinors, MatrixPolynomial, Minor, ScalarNetworks
-from sgdvar.check.common import bernstein_numerators, check_shape, require
+from sgdvar.certificates import Certificate, LeadingMinors, MatrixPolynomial, Minor, ScalarNetworks, size_text
+from sgdvar.check.common import bernstein_numerators, check_shape, powers_of_u, require
 
 __all__ = ["check_definite", "check_scalar_networks", "scalar_network_matrix"]
 
+_MOST_LAYERS = 10  # bounds the work; from five layers on the matrix is not definite, and no certificate exists
 _Number = TypeVar("_Number", int, Fraction)
 PolynomialMatrix = list[list[list[Fraction]]]
 """Rows of entries; an entry is the list of its coefficients in powers of u."""
@@ -25,18 +26,22 @@ PolynomialMatrix = list[list[list[Fraction]]]
 def check_definite(certificate: Certificate, C: MatrixPolynomial, evidence: LeadingMinors) -> None:
     """Checks the leading minors of a matrix of polynomials."""
     check_shape(C)
-    entries = [[list(C.entry(i, j).coefficients) for j in range(C.size)] for i in range(C.size)]
+    _check_number(evidence, C.size)
+    rows, n = range(C.size), C.design.max_batch_size
+    entries = [[powers_of_u([M[i][j] for M in C.c_coefficients], n) for j in rows] for i in rows]
     _check_leading_minors(certificate, entries, evidence)
 
 
 def check_scalar_networks(certificate: Certificate, networks: ScalarNetworks, evidence: LeadingMinors) -> None:
     """Checks the leading minors of the matrix that settles all scalar networks of a depth."""
-    _check_leading_minors(certificate, scalar_network_matrix(networks.depth), evidence)
+    depth = networks.depth
+    require(1 <= depth <= _MOST_LAYERS, f"depth must be from 1 to {_MOST_LAYERS}, got {size_text(depth)}")
+    _check_number(evidence, 2 * depth)
+    _check_leading_minors(certificate, scalar_network_matrix(depth), evidence)
 
 
 def scalar_network_matrix(depth: int) -> PolynomialMatrix:
     r"""The matrix N'(u) of ``ScalarNetworks``, of size 2L, by the product rule."""
-    require(depth >= 1, f"depth must be at least 1, got {depth}")
     m = [[Fraction(1)]]
     for j in range(4 * depth - 2):
         m.append(_product(m[-1], [Fraction(1), Fraction(2 * j)]))
@@ -50,11 +55,16 @@ def scalar_network_matrix(depth: int) -> PolynomialMatrix:
     return [[entry(i, k) for k in range(2 * depth)] for i in range(2 * depth)]
 
 
+def _check_number(evidence: LeadingMinors, size: int) -> None:
+    """Checks that there are as many minors as rows, before the matrix is built."""
+    number = len(evidence.minors)
+    require(number == size, f"minors must be {size}, one for each order, got {number}")
+
+
 def _check_leading_minors(certificate: Certificate, matrix: PolynomialMatrix, evidence: LeadingMinors) -> None:
     """Checks that the minors are those of the matrix, and positive on (0, 1]."""
     require(certificate.from_batch_size == 1, "from_batch_size must be 1 for a claim on (0, 1]")
     size, minors = len(matrix), evidence.minors
-    require(len(minors) == size, f"minors must be {size}, one for each order, got {len(minors)}")
     for order, minor in enumerate(minors, 1):
         _check_positive(minor, f"the leading minor of order {order}")
     degree = size * max(len(entry) - 1 for row in matrix for entry in row)

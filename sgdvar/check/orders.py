@@ -10,7 +10,15 @@ from fractions import Fraction
 from itertools import pairwise
 
 from sgdvar.certificates import Certificate, NonNegativeCoefficients, Pieces, RealPieces, size_text
-from sgdvar.check.common import check_non_negative, check_start, check_tiling, reciprocal_range, require
+from sgdvar.check.common import (
+    check_non_negative,
+    check_start,
+    check_tiling,
+    factor_at,
+    powers_of_u,
+    reciprocal_range,
+    require,
+)
 from sgdvar.polynomial import BatchPolynomial
 
 __all__ = ["check_coefficients", "check_pieces", "check_real_pieces"]
@@ -49,6 +57,7 @@ def check_real_pieces(certificate: Certificate, V: BatchPolynomial, evidence: Re
     start, end, points = certificate.from_batch_size, V.design.max_batch_size, evidence.breakpoints
     check_start(start, end)
     left, right = Fraction(0) if end is None else Fraction(1, end), Fraction(1, start)
+    require(left < right or end == 1, "from_batch_size must be less than n, or the interval of u is one point")
     require(points[:1] == (left,), "breakpoints must begin at the least u, 0 or 1/n")
     require(points[-1:] == (right,), "breakpoints must end at 1/from_batch_size")
     require(all(low < high for low, high in pairwise(points)), "breakpoints must increase")
@@ -69,19 +78,24 @@ def check_real_pieces(certificate: Certificate, V: BatchPolynomial, evidence: Re
 
 def _gap(claim: str, V: BatchPolynomial, b: int) -> Fraction:
     """What must be non-negative at b."""
-    gap: Fraction
     if claim == "halving":
-        gap = V(b) - 2 * V(2 * b)
-    elif claim == "scaled decreasing":
-        gap = b * V(b) - (b + 1) * V(b + 1)
-    else:
-        gap = V(b) - V(b + 1)
-    return gap
+        return _value(V, b) - 2 * _value(V, 2 * b)
+    if claim == "scaled decreasing":
+        return b * _value(V, b) - (b + 1) * _value(V, b + 1)
+    return _value(V, b) - _value(V, b + 1)
+
+
+def _value(V: BatchPolynomial, b: int) -> Fraction:
+    """V(b), by Horner's scheme."""
+    c, value = factor_at(b, V.design.max_batch_size), Fraction(0)
+    for a in reversed(V.c_coefficients):
+        value = value * c + a
+    return value
 
 
 def _sign_polynomial(claim: str, V: BatchPolynomial) -> list[Fraction]:
     """The coefficients in u of V', V'', V(u) - 2 V(u/2), or -d(b V)/db."""
-    v = V.coefficients
+    v = powers_of_u(V.c_coefficients, V.design.max_batch_size)
     if claim == "halving":
         return [a * (1 - Fraction(2, 2**k)) for k, a in enumerate(v)]
     if claim == "scaled decreasing":

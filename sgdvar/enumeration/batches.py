@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations, combinations_with_replacement
 from typing import Any, NamedTuple, TypeAlias
 
@@ -33,13 +34,28 @@ class Draw(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FreshDraws:
-    """The same batches at every step."""
+    """The same batches at every step, listed when they are first drawn."""
 
-    draw: Draw
+    design: BatchDesign
+    batch_size: int
+    masses: Array
+    arithmetic: Arithmetic
 
     def after(self, left: Left) -> Draw:
         """The batches that may come next."""
-        return self.draw
+        return self._draw
+
+    @cached_property
+    def _draw(self) -> Draw:
+        size, is_float = len(self.masses), isinstance(self.arithmetic, FloatArithmetic)
+        if self.design.is_without_replacement:
+            batches = list(combinations(range(size), self.batch_size))
+            probabilities = _uniform(len(batches), is_float)
+        else:
+            batches = list(combinations_with_replacement(range(size), self.batch_size))
+            exact = working(self.masses, RationalArithmetic() if is_float else self.arithmetic).tolist()
+            probabilities = _entries([_multinomial(Counter(batch), exact) for batch in batches], is_float)
+        return Draw(_indices(batches), probabilities, [()] * len(batches))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +91,10 @@ Draws: TypeAlias = FreshDraws | ReshuffledDraws
 
 def draws_for(design: BatchDesign, batch_size: int, masses: Array, arithmetic: Arithmetic) -> Draws:
     """The batches of a design, with probabilities that are exact, and for floats rounded once at the end."""
-    is_float = isinstance(arithmetic, FloatArithmetic)
     if isinstance(design.sampling, RandomReshuffling):
+        is_float = isinstance(arithmetic, FloatArithmetic)
         return ReshuffledDraws(len(masses), batch_size, design.sampling.drop_last, is_float)
-    if design.is_without_replacement:
-        batches = list(combinations(range(len(masses)), batch_size))
-        probabilities = _uniform(len(batches), is_float)
-    else:
-        batches = list(combinations_with_replacement(range(len(masses)), batch_size))
-        exact = working(masses, RationalArithmetic() if is_float else arithmetic).tolist()
-        probabilities = _entries([_multinomial(Counter(batch), exact) for batch in batches], is_float)
-    return FreshDraws(Draw(_indices(batches), probabilities, [()] * len(batches)))
+    return FreshDraws(design, batch_size, masses, arithmetic)
 
 
 def check_budget(design: BatchDesign, n: int, batch_size: int, draws: int, budget: int) -> None:

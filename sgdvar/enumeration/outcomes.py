@@ -92,8 +92,8 @@ def enumerate_variance(
 
     Raises:
         BudgetExceededError: As for ``enumerate_batches``.
-        TypeError: As for ``enumerate_batches``; ``outcome`` is not callable.
-        ValueError: As for ``enumerate_batches``.
+        TypeError: As for ``enumerate_batches``; ``outcome`` is not callable, or gives no numbers.
+        ValueError: As for ``enumerate_batches``; ``outcome`` gives arrays of several shapes.
 
     Examples:
         The mean of two different examples out of three:
@@ -109,10 +109,28 @@ def enumerate_variance(
     if not callable(outcome):
         raise TypeError(f"outcome must be a function of the batches, got {outcome!r}")
     sequences = enumerate_batches(design, draws, batch_size, population=population, budget=budget)
-    pairs = [(p, np.ravel(np.asarray(outcome(batches), dtype=object))) for p, batches in sequences]
+    pairs: list[tuple[Scalar, Array]] = []
+    shape = None
+    for p, batches in sequences:
+        values = _numbers(outcome(batches))
+        shape = values.shape if shape is None else shape
+        if values.shape != shape:
+            raise ValueError(f"outcome must always give the same shape, got {shape} and then {values.shape}")
+        pairs.append((p, values.ravel()))
     mean = sum(p * values for p, values in pairs)
     total: Scalar = sum((p * ((values - mean) ** 2).sum() for p, values in pairs), Fraction(0))
     return total
+
+
+def _numbers(outcome: Any) -> Array:
+    """What the function of the batches gave, as an array."""
+    try:
+        values = np.asarray(outcome, dtype=object)
+    except ValueError:
+        values = np.empty((), dtype=object)
+    if all(hasattr(value, "__pow__") and not isinstance(value, np.ndarray) for value in values.flat):
+        return values
+    raise TypeError(f"outcome must give a number or a rectangular array of numbers, got {outcome!r}")
 
 
 def _checked_masses(

@@ -77,7 +77,7 @@ class BatchSequences:
         data: Atoms | None = None,
         budget: int,
     ) -> BatchSequences:
-        """Checks every argument and the budget, then lists the batches."""
+        """Checks every argument and the budget."""
         train = _check_atoms(check_process(sgd, fresh=False).problem.data)
         test = _check_atoms(sgd.check_data(data))
         t = sgd.check_step(step)
@@ -111,8 +111,7 @@ class BatchSequences:
 
     def _ends(self) -> Iterator[_Ends]:
         """The ends of all runs, depth first: every block holds the successors of one prefix."""
-        certain = self.draws.after(()).probabilities[:1] ** 0
-        pending = [(0, _Ends(certain, self.start[None], [()]))]
+        pending = [(0, _Ends(working(1, self.arithmetic), self.start[None], [()]))]
         while pending:
             level, ends = pending.pop()
             if level == len(self.step_sizes):

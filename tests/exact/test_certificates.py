@@ -8,8 +8,11 @@ import hashlib
 import json
 import subprocess
 import sys
+import time
 from fractions import Fraction
+from types import MappingProxyType
 
+import numpy as np
 import pytest
 import sympy
 
@@ -21,6 +24,7 @@ from sgdvar.certificates import (
     NonNegativeCoefficients,
     Pieces,
     RealPieces,
+    ScalarNetworks,
     certificate_from_dict,
 )
 
@@ -124,8 +128,8 @@ def test_certificates_print_in_plain_words():
         "V = 4 c + -3 c^2, where c = 1/b, b >= 1",
         "because no Bernstein coefficient is negative on 1 range of b",
     ]
-    convex = sv.certify_convex(polynomial(0, 4, -3, design=SIX))
-    assert convex.certificate.statement.endswith("from 1/6 to 1/6; not up to u = 1/5")
+    convex = sv.certify_convex(polynomial(0, 3, 1, -1, design=SIX))
+    assert convex.certificate.statement.endswith("for all real u from 1/6 to 1/3; not up to u = 1/2")
     assert sv.certify_scalar_networks(2).certificate.statement == (
         "Var(g_1) never rises in b, whatever the weights, the teacher and the step size"
     )
@@ -299,3 +303,77 @@ print(*sorted(name.split(".")[1] for name in sys.modules if name.startswith("sgd
     assert result == "True"
     assert {"certificates", "check"} <= set(modules.split())
     assert not {"certify", "orders", "exact", "moments", "enumeration"} & set(modules.split())
+
+
+LONG = "1" + "0" * 5000
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "a certificate must be JSON text, got None"),
+        (b"\xff", "a certificate must be JSON, got text that is not"),
+        ("[" * 100_000, "brackets nested too deeply"),
+        ('{"format": ' + LONG + "}", "an integer of 2\\^63 or more must be text, got a number of 5001 characters"),
+        ('{"format": 9223372036854775808}', "must be text, got a number of 19 characters"),
+        ('{"format": 1, "format": 2}', "an object must have each entry once, got 'format' twice"),
+    ],
+)
+def test_texts_that_are_no_certificates_are_refused_and_not_crashed_upon(text, message):
+    with pytest.raises(sv.CertificateError, match=message):
+        Certificate.from_json(text)
+
+
+def test_an_entry_given_twice_is_refused():
+    text = sv.certify_decreasing(polynomial(0, 4, -3)).certificate.to_json()
+    with pytest.raises(sv.CertificateError, match="got 'from_batch_size' twice"):
+        Certificate.from_json(text.replace('"from_batch_size": 2', '"from_batch_size": 3, "from_batch_size": 2'))
+
+
+def test_batch_sizes_of_any_length_and_sign_are_refused_in_short_words():
+    certificate = sv.certify_decreasing(polynomial(0, 4, -3)).certificate
+    data = certificate.to_dict()
+    for change in ({"from_batch_size": f"-{LONG}"}, {"from_batch_size": LONG}):
+        forged = certificate_from_dict(signed_again({**data, **change}))
+        assert "about " in refusal(forged)
+        assert len(str(forged)) < 500
+    piece = {**data["evidence"]["pieces"][0], "b_lo": f"-{LONG}"}
+    forged = signed_again({**data, "evidence": {**data["evidence"], "pieces": [piece]}})
+    assert "the piece from b = about -10^5000 on" in refusal(certificate_from_dict(forged))
+    with pytest.raises(sv.CertificateError, match="from_batch_size must be text from 2\\^63 on"):
+        certificate_from_dict({**data, "from_batch_size": 10**5000})
+
+
+def test_any_mapping_is_read():
+    certificate = sv.certify_decreasing(polynomial(0, 4, -3)).certificate
+    data = certificate.to_dict()
+    assert certificate_from_dict({**data, "subject": MappingProxyType(data["subject"])}) == certificate
+
+
+def test_a_short_forgery_about_deep_networks_is_refused_at_once():
+    for depth, message in [
+        (10, "minors must be 20, one for each order, got 0"),
+        (10**6, "from 1 to 10"),
+        (-1, "from 1 to 10"),
+    ]:
+        start = time.perf_counter()
+        forged = Certificate("scalar networks decreasing", ScalarNetworks(depth), 1, LeadingMinors(()))
+        assert message in refusal(forged)
+        assert time.perf_counter() - start < 1
+
+
+def test_no_polynomial_matrix_is_about_reshuffling():
+    covariances = sv.certify_covariance_decreasing(covariance()).certificate
+    for certificate in (covariances, sv.certify_positive_definite(definite_matrix()).certificate):
+        design = sv.BatchDesign(sv.RandomReshuffling(), 3)
+        subject = dataclasses.replace(certificate.subject, design=design)
+        message = refusal(dataclasses.replace(certificate, subject=subject))
+        assert message == "the design must draw fresh batches, got RandomReshuffling(drop_last=True)"
+
+
+def test_the_subject_may_come_as_the_makers_take_it():
+    assert sv.check_certificate(sv.certify_scalar_networks(2).certificate, np.int64(2))
+    matrices = sv.certify_covariance_decreasing(covariance()).certificate
+    assert sv.check_certificate(matrices, tuple(map(tuple, covariance())))
+    with pytest.raises(TypeError, match="got bool"):
+        sv.check_certificate(matrices, True)

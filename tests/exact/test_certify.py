@@ -245,7 +245,9 @@ def test_symbols_whose_assumptions_settle_the_signs_are_proved():
 def test_only_polynomials_are_certified():
     with pytest.raises(TypeError, match="V must be a BatchPolynomial, got tuple"):
         sv.certify_decreasing((0, 1))
-    with pytest.raises(TypeError, match="V must be a BatchPolynomial, an array of them, or a depth, got tuple"):
+    with pytest.raises(TypeError, match="V must be a BatchPolynomial, an array of them, or a depth, got str"):
+        sv.check_certificate(None, "01")
+    with pytest.raises(ValueError, match=r"matrix must be a square array of BatchPolynomials, got shape \(2,\)"):
         sv.check_certificate(None, (0, 1))
 
 
@@ -422,3 +424,91 @@ def test_batch_sizes_beyond_reading_print_as_an_order_of_magnitude():
 def test_a_verdict_has_no_truth_value():
     with pytest.raises(TypeError, match=r"compare verdict\.status"):
         bool(sv.certify_decreasing(sv.BatchPolynomial(IID, (0, 1))))
+
+
+P_SYMBOL = sympy.Symbol("p", positive=True)
+
+
+@pytest.mark.parametrize(
+    ("certify", "coefficients", "condition"),
+    [
+        (sv.certify_decreasing, (0, P_SYMBOL, -3), "every coefficient of c(b)^k with k >= 1 is non-negative"),
+        (sv.certify_decreasing, (P_SYMBOL, 3, 1, -1), "every coefficient of c(b)^k with k >= 1 is non-negative"),
+        (sv.certify_decreasing, (P_SYMBOL, 4, -3), "every coefficient of c(b)^k with k >= 1 is non-negative"),
+        (sv.certify_halving, (P_SYMBOL, 1), "the constant is not positive"),
+        (sv.certify_scaled_decreasing, (P_SYMBOL, 1), "the constant is not positive"),
+        (sv.certify_convex, (0, P_SYMBOL, 1, -1), "every coefficient of c(b)^k with k >= 2 is non-negative"),
+    ],
+)
+def test_symbols_beside_numbers_of_the_wrong_sign_are_undecided_with_a_remedy(certify, coefficients, condition):
+    verdict = certify(sv.BatchPolynomial(IID, coefficients))
+    assert (verdict.status, verdict.certificate) == ("undecided", None)
+    assert verdict.reason.startswith("there are the symbols p; put numbers for them, or declare assumptions")
+    assert verdict.reason.endswith(condition)
+
+
+def test_a_symbolic_step_size_leaves_what_its_sign_does_not_settle_undecided():
+    data = sv.Dataset([[1, 0], [1, 2], [0, 1]], [1, 0, 2])
+    sgd = sv.SGD(sv.LinearRegression(data), start=[0, 0], step_size=P_SYMBOL)
+    moment = sv.gradient_second_moment(sgd, step=1)
+    for certify in (sv.certify_halving, sv.certify_scaled_decreasing):
+        assert certify(moment).status == "undecided"
+
+
+def test_floats_are_not_what_a_certificate_is_about():
+    certificate = sv.certify_decreasing(sv.BatchPolynomial(IID, (0, 1))).certificate
+    with pytest.raises(sv.CertificateError, match="V must have exact coefficients, got floats"):
+        sv.check_certificate(certificate, sv.BatchPolynomial(IID, (0.0, 1.0)))
+
+
+@pytest.mark.parametrize("certify", [sv.certify_decreasing, sv.certify_scaled_decreasing, sv.certify_halving])
+def test_the_checker_composes_and_evaluates_by_itself(monkeypatch, certify):
+    V = sv.BatchPolynomial(without(6), (0, 1, -1))  # c - c^2 rises in b as long as c > 1/2, so from b = 1 to 2
+    assert [V(b) for b in (1, 2)] == [0, Fraction(6, 25)]
+    monkeypatch.setattr("sgdvar.polynomial._composed", lambda values, *_: tuple(abs(Fraction(a)) for a in values))
+    monkeypatch.setattr(sv.BatchPolynomial, "__call__", lambda self, b: Fraction(1, b**3))
+    verdict = certify(V)
+    assert verdict.status == "proved"  # the maker is wrong now
+    assert "must be non-negative" in refused(verdict.certificate, V)
+
+
+def test_claims_without_two_batch_sizes_to_compare_say_so():
+    one = sv.certify_halving(sv.BatchPolynomial(without(1), (5,)))
+    assert str(one) == "PROVED: V(2b) is never more than V(b)/2: there are no two batch sizes to compare"
+    assert "(vacuously: there are no two to compare)" in one.certificate.statement
+    last = sv.certify_decreasing(sv.BatchPolynomial(without(3), (5, -1)))
+    assert str(last) == (
+        "REFUTED: V rises from b = 1 to 2; from b = 3 on it never rises, for there is nothing left to compare"
+    )
+    assert last.certificate.statement == (
+        "V(b + 1) <= V(b) for all batch sizes b >= 3 (vacuously: there are no two to compare); not from b = 2 on"
+    )
+    assert sv.check_certificate(last.certificate)
+
+
+def test_verdicts_on_numbers_of_any_length_print():
+    long = 10**5000
+    verdicts = [
+        sv.certify_decreasing(sv.BatchPolynomial(IID, (0, 1, -long))),
+        sv.certify_convex(sv.BatchPolynomial(IID, (0, 0, 1, -long))),
+        sv.certify_positive_definite([[sv.BatchPolynomial(IID, (0, 1, -long))]]),
+        sv.certify_covariance_decreasing([[sv.BatchPolynomial(IID, (0, 1, -long))]]),
+    ]
+    for verdict in verdicts:
+        assert len(str(verdict)) + len(str(verdict.certificate)) < 1500
+        assert repr(verdict).startswith("Verdict(status='refuted', reason=")
+    assert "from_batch_size=about 10^5000" in repr(verdicts[0])
+    assert verdicts[2].reason == "the leading minor of order 1 is about -1.00e+5000 at u = 1"
+
+
+def test_short_verdicts_have_the_repr_of_a_dataclass():
+    V = sv.BatchPolynomial(WITH, (0, 4, -3))
+    verdict = sv.certify_decreasing(V)
+    assert repr(verdict.certificate) == (
+        f"Certificate(claim='decreasing', subject={V!r}, from_batch_size=2, "
+        "evidence=Pieces(pieces=(Piece(b_lo=2, b_hi=None, evidence='bernstein'),)))"
+    )
+    assert repr(verdict) == (
+        f"Verdict(status='refuted', reason={verdict.reason!r}, certificate={verdict.certificate!r}, "
+        "from_batch_size=2, witness=(1, 2, Fraction(1, 1), Fraction(5, 4)))"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from fractions import Fraction
 
 import numpy as np
@@ -350,3 +351,38 @@ def test_the_engine_equals_enumeration_in_symbols(sampling):
         result = derive(sgd, 1)
         for b in (1, 2, 3):
             assert at(result, b) == flat(enumerate_quantity(sgd, 1, b)), (name, b)
+
+
+# Work that is not needed
+
+
+@pytest.mark.parametrize("sampling", [sv.WithoutReplacement(), sv.WithReplacement(), sv.RandomReshuffling()], ids=str)
+def test_batches_that_are_not_drawn_are_not_listed(sampling):
+    sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1]] * 60, [1] * 60)), start=[2], step_size=1, sampling=sampling)
+    start = time.perf_counter()  # comb(60, 30) is beyond 10^17
+    assert sv.enumerate_mean_weights(sgd, step=0, batch_size=30, budget=1).tolist() == [2]
+    assert sv.enumerate_full_gradient_variance(sgd, step=0, batch_size=30, budget=1) == 0
+    assert list(sv.enumerate_batches(sgd.design, draws=0, batch_size=30, budget=1)) == [(1, ())]
+    assert time.perf_counter() - start < 5
+
+
+def test_without_a_draw_symbols_and_floats_keep_their_kind():
+    a = sympy.Symbol("a")
+    for start, kind in [(a, sympy.Expr), (0.5, float), (2, Fraction)]:
+        sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1], [2]], [1, 0])), start=[start], step_size=1)
+        (value,) = sv.enumerate_mean_weights(sgd, step=0, batch_size=1).tolist()
+        assert value == start
+        assert isinstance(value, kind)
+
+
+@pytest.mark.parametrize("wrong", [None, "text", [[1, 2], [3]], [np.array([1]), np.array([1, 2])], {1}, [1, None]])
+def test_outcomes_that_are_no_numbers_are_refused(wrong):
+    design = sv.BatchDesign(sv.WithoutReplacement(), 2)
+    with pytest.raises(TypeError, match="outcome must give a number or a rectangular array of numbers, got"):
+        sv.enumerate_variance(lambda _: wrong, design, draws=1, batch_size=1)
+
+
+def test_outcomes_of_several_shapes_are_refused():
+    design = sv.BatchDesign(sv.WithoutReplacement(), 2)
+    with pytest.raises(ValueError, match=r"outcome must always give the same shape, got \(1,\) and then \(2,\)"):
+        sv.enumerate_variance(lambda batches: [1] * (1 + batches[0][0]), design, draws=1, batch_size=1)

@@ -15,6 +15,7 @@ from hypothesis import example, given, settings, strategies as st
 
 import sgdvar as sv
 from sgdvar.certificates import GramFactors, GramPiece, GramPieces, MatrixPolynomial, Minor, SumOfSquares
+from sgdvar.check.common import factor_at, powers_of_u
 from sgdvar.check.minors import scalar_network_matrix
 
 IID = sv.BatchDesign(sv.IID(), None)
@@ -418,7 +419,7 @@ def test_the_minors_are_those_of_the_derivation():
 def test_from_five_layers_on_the_argument_ends_and_says_where(depth):
     verdict = sv.certify_scalar_networks(depth)
     assert (verdict.status, verdict.certificate) == ("undecided", None)
-    assert "the leading minor of order 9 is -1.43e-30 at u = 1/128" in verdict.reason
+    assert "the leading minor of order 9 is about -1.43e-30 at u = 1/128" in verdict.reason
     ninth = runpy.run_path(str(SCALAR_PROOF))["minors"]()[8]
     assert float(ninth.evaluate(0, sympy.QQ(1, 128))) < 0
     assert "does not settle whether Var(g_1) can rise" in verdict.reason
@@ -451,10 +452,71 @@ def test_a_certificate_of_one_depth_does_not_serve_another():
     certificate = sv.certify_scalar_networks(2).certificate
     deeper = dataclasses.replace(certificate, subject=dataclasses.replace(certificate.subject, depth=3))
     assert refusal(deeper) == "minors must be 6, one for each order, got 4"
-    assert "depth must be at least 1, got 0" in refusal(
+    assert "depth must be from 1 to 10, got 0" in refusal(
         dataclasses.replace(certificate, subject=dataclasses.replace(certificate.subject, depth=0))
     )
     with pytest.raises(ValueError, match="depth must be at least 1, got 0"):
         sv.certify_scalar_networks(0)
     with pytest.raises(TypeError, match="depth must be an integer"):
         sv.certify_scalar_networks(2.0)
+
+
+def test_a_matrix_with_symbols_of_known_sign_is_undecided():
+    p = sympy.Symbol("p", positive=True)
+    data = sv.Dataset([[1, 0], [1, 2], [0, 1]], [1, 0, 2])
+    C = sv.weight_covariance(sv.SGD(sv.LinearRegression(data), start=[0, 0], step_size=p), step=1)
+    mixed = [[polynomial(0, 1), sv.BatchPolynomial(IID, (p,))], [sv.BatchPolynomial(IID, (p,)), polynomial(0, 1)]]
+    for matrix in (C, [[p * polynomial(0, 1)]], mixed):
+        for certify in (sv.certify_covariance_decreasing, sv.certify_positive_definite):
+            verdict = certify(matrix)
+            assert (verdict.status, verdict.reason) == (
+                "undecided",
+                "there are the symbols p; put numbers for them: only matrices of numbers are decided",
+            )
+
+
+def test_a_double_root_that_is_met_is_the_witness_itself():
+    half = polynomial(Fraction(1, 2), -1) * polynomial(Fraction(3, 4), -1)
+    for minor, witness in [(half * half, (1, Fraction(1, 2), 0)), (polynomial(1, -2, 1), (1, 1, 0))]:
+        verdict = sv.certify_positive_definite([[minor]])
+        assert verdict.witness == witness
+        assert sum(a * verdict.witness[1] ** k for k, a in enumerate(minor.coefficients)) == 0
+    third = polynomial(Fraction(1, 3), -1)  # no point of bisection: only known to lie before one
+    assert sv.certify_positive_definite([[third * third]]).witness == (1, Fraction(1), None)
+
+
+def test_floats_must_be_symmetric_up_to_rounding_and_are_never_certified():
+    def floats(*coefficients):
+        return sv.BatchPolynomial(IID, coefficients)
+
+    nearly = [[floats(0.0, 1.0), floats(0.0, 0.1)], [floats(0.0, 0.1 + 1e-16), floats(0.0, 2.0)]]
+    lopsided = [[floats(0.0, 1.0), floats(0.0, 0.1)], [floats(0.0, 0.2), floats(0.0, 2.0)]]
+    for certify in (sv.certify_covariance_decreasing, sv.certify_positive_definite):
+        assert "rationalize" in certify(nearly).reason
+        with pytest.raises(ValueError, match=r"matrix must be symmetric, got different entries at \[0, 1\]"):
+            certify(lopsided)
+    certificate = sv.certify_covariance_decreasing([[polynomial(0, 1)]]).certificate
+    with pytest.raises(sv.CertificateError, match="V must have exact coefficients, got floats"):
+        sv.check_certificate(certificate, [[floats(0.0, 1.0)]])
+
+
+@pytest.mark.parametrize("certify", [sv.certify_covariance_decreasing, sv.certify_positive_definite])
+def test_the_checker_of_matrices_composes_and_evaluates_by_itself(monkeypatch, certify):
+    matrix = [[polynomial(0, 1, -1, design=without(6))]]  # in u: (6 u - 1)(6 - 6 u)/25, which is 0 at b = 1 and b = 6
+    monkeypatch.setattr("sgdvar.polynomial._composed", lambda values, *_: tuple(abs(Fraction(a)) for a in values))
+    monkeypatch.setattr(MatrixPolynomial, "__call__", lambda self, b: ((Fraction(1, b),),))
+    verdict = certify(matrix)
+    assert verdict.status == "proved"  # the maker is wrong now
+    refusal(verdict.certificate)
+
+
+@pytest.mark.parametrize("design", [IID, without(1), without(2), without(7)])
+def test_powers_of_u_by_the_checker_have_the_values_of_the_polynomial(design):
+    n = design.max_batch_size
+    for coefficients in [(3,), (0, 1), (Fraction(1, 2), -3, Fraction(5, 7), 0, 2)]:
+        V = polynomial(*coefficients, design=design)
+        found = powers_of_u(V.c_coefficients, n)
+        assert tuple(found) == V.coefficients
+        for b in range(1, (n or 9) + 1):
+            assert factor_at(b, n) == design.variance_factor(b)
+            assert sum(a * Fraction(1, b) ** k for k, a in enumerate(found)) == V(b)

@@ -108,14 +108,14 @@ def test_verdicts_agree_with_brute_force_where_signs_change_near_batch_sizes(ord
     agrees_with_brute_force(with_sign_polynomial(order, coefficients), order, bound=80)
 
 
-def convex_by_sympy(V):
-    """Whether V'' is nowhere negative on the interval, by SymPy's isolation of its roots; and the interval."""
+def convex_by_sympy(V, right=1):
+    """Whether V'' is nowhere negative on the interval, by SymPy's isolation of its roots."""
     n = V.design.max_batch_size
     left = sympy.Rational(0) if n is None else sympy.Rational(1, n)
     second = sympy.Poly([sympy.Rational(a.numerator, a.denominator) for a in reversed(V.coefficients)], U).diff().diff()
     if second.is_zero or left == 1:
         return True
-    inside = [x for x, (_, times) in roots_with_order(second) if times % 2 and left < x < 1]
+    inside = [x for x, (_, times) in roots_with_order(second) if times % 2 and left < x < right]
     if inside:
         return False
     probe = left + (1 - left) / sympy.Integer(10**9 + 7)  # a point next to the left end, beyond roots there
@@ -145,14 +145,15 @@ def test_convexity_agrees_with_root_counts(design, coefficients):
         assert value == second_derivative(V, u)
         assert Fraction(1, n or 10**9) < u < 1
     if verdict.from_batch_size is None:
-        assert next_to_zero(V) < 0
+        assert not convex_by_sympy(V, Fraction(1, n - 1)) if n else next_to_zero(V) < 0
         return
     b0 = verdict.from_batch_size
     assert sv.check_certificate(Certificate.from_json(verdict.certificate.to_json()), V)
     assert (b0 == 1) == (verdict.status == "proved")
     left = Fraction(0) if n is None else Fraction(1, n)
     grid = [left + (Fraction(1, b0) - left) * Fraction(k, 50) for k in range(51)]
-    assert n == b0 or all(second_derivative(V, u) >= 0 for u in grid)
+    assert left < Fraction(1, b0) or n == 1
+    assert all(second_derivative(V, u) >= 0 for u in grid)
 
 
 def second_derivative(V, u):
@@ -328,3 +329,27 @@ def test_a_network_of_degree_23_is_certified_and_checked_at_once(order):
     assert checked - made < Fraction(1, 5)
     if order != "convex":
         agrees_with_brute_force(V, order, bound=40)
+
+
+def test_convexity_that_fails_next_to_the_largest_batch_size_holds_from_nowhere_on():
+    V = polynomial(0, 0, -1, design=without(5))
+    assert second_derivative(V, Fraction(1, 5)) == second_derivative(V, 1) == Fraction(-25, 8)
+    verdict = sv.certify_convex(V)
+    assert (verdict.status, verdict.from_batch_size, verdict.certificate) == ("refuted", None, None)
+    assert str(verdict) == ("REFUTED: V''(u) < 0 at u = 9/40; V is convex on no interval from u = 1/5 to a larger 1/b")
+    point = RealPieces((Fraction(-25, 8),), (Fraction(1),), (Fraction(1, 5),), Fraction(9, 40))
+    assert "the interval of u is one point" in refusal(Certificate("convex", V, 5, point))
+
+
+def test_points_too_small_for_floats_are_printed():
+    verdict = sv.certify_convex(polynomial(0, 0, 1, -(10**1000)))
+    assert verdict.reason == "V''(u) < 0 at u = about 4.88e-501; V is convex for u up to about 3.33e-1001"
+    assert verdict.certificate.statement == (
+        "V is convex in u = 1/b, for all real u from 0 to about 3.33e-1001; not up to u = about 3.33e-1001"
+    )
+
+
+def test_an_order_must_be_a_word():
+    for order in (["decreasing"], None, "rising"):
+        with pytest.raises(ValueError, match="order must be one of 'decreasing', 'scaled decreasing', 'halving'"):
+            sv.certify_order(polynomial(0, 1), order)

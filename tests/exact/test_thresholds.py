@@ -112,3 +112,8 @@ def test_bad_input_is_refused():
         sv.largest_batch_size(V, 1)
     with pytest.raises(TypeError, match="for_good must be True or False, got 1"):
         sv.smallest_batch_size(V, 1, for_good=1)
+
+
+def test_a_gain_of_any_length_is_named():
+    with pytest.raises(ValueError, match=r"gain must be below 1, got about 1\.00e\+5000"):
+        sv.largest_batch_size(polynomial(0, 1), 10**5000)
