@@ -61,10 +61,12 @@ def largest_batch_size(V: BatchPolynomial, gain: Any) -> int | None:
 
     Args:
         V: A polynomial in 1/b with rational coefficients.
-        gain: :math:`\varepsilon < 1`, an int or a Fraction.
+        gain: :math:`\varepsilon < 1`, an int or a Fraction: what doubling takes off beyond the half that averaging
+            alone takes off. To ask that doubling takes off the share r of V in all, give 2 r - 1.
 
     Returns:
-        The largest b, with 2b valid, at which the inequality holds; None if it holds at no b.
+        The largest b, with 2b valid, at which the inequality holds; None if it holds at no b. Without replacement V
+        vanishes at b = n, so it is n/2 for every ``gain`` if n is even.
 
     Raises:
         TypeError: V is no BatchPolynomial, or has symbols.
