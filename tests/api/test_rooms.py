@@ -45,7 +45,8 @@ ROOMS = [
 ]
 
 PACKAGE = Path(sgdvar.__file__).parent
-MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in sorted(PACKAGE.rglob("*.py"))}
+FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if "_proofs" not in path.parts]  # which a wheel carries as data
+MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in FILES}
 
 
 def room_of(name: str) -> str:
