@@ -22,6 +22,7 @@ import numpy as np
 
 from sgdvar.arithmetic import Arithmetic, FloatArithmetic, RationalArithmetic, common_denominator
 from sgdvar.data import Data, Dataset, DiscretePopulation, GaussianPopulation
+from sgdvar.memory import once_for_each
 from sgdvar.scalars import Array
 
 __all__ = ["GradientMoments", "gradient_moments", "mean_square_residual", "reference_weights", "second_moments"]
@@ -58,20 +59,11 @@ class GradientMoments:
 
 
 _cache: WeakKeyDictionary[Data, dict[Any, GradientMoments]] = WeakKeyDictionary()
-_references: WeakKeyDictionary[Data, Array] = WeakKeyDictionary()
 
 
+@once_for_each
 def reference_weights(data: Data) -> Array:
-    r"""Float weights (q, p) that fit the data best; moving the origin there keeps small residuals accurate.
-
-    Computed once per data source.
-    """
-    if data not in _references:
-        _references[data] = _best_fit(data)
-    return _references[data]
-
-
-def _best_fit(data: Data) -> Array:
+    r"""Float weights (q, p) that fit the data best; moving the origin there keeps small residuals accurate."""
     if isinstance(data, GaussianPopulation):
         return FloatArithmetic().numerators(np.atleast_2d(data.teacher))[0]
     rows, counts, p = _float_rows(data, None), _counts(data, FloatArithmetic()), data.inputs

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -100,7 +99,7 @@ class Counterexample:
 
     Attributes:
         code: Python that rebuilds the instance.
-        values: What is found there, for example "Var(g_1) = 0 at b = 1 and 12/5 at b = 2".
+        values: What is found there, for example "gradient variance at step 1 is 0 at b = 1 and 12/5 at b = 2".
     """
 
     code: str
@@ -138,7 +137,7 @@ class Counterexample:
             raise ValueError(f'violates must be "decreasing" or None, got {violates!r}')
         if check_process(sgd, fresh=False).kind not in ("integer", "rational"):
             raise ValueError(f"sgd must be exact and free of symbols, got {sgd}; see sgdvar.rationalize")
-        values = {b: _exact_value(sgd, quantity, step, b) for b in sorted(batch_sizes)}
+        values = _exact_values(sgd, quantity, step, sorted(batch_sizes))
         if violates is not None and not any(small < large for small, large in pairwise(values.values())):
             raise ValueError(f"batch_sizes must show values that rise, got {_shown(values)}")
         return cls(sgd.as_code(), f"{quantity.replace('-', ' ')} at step {step} is {_shown(values)}")
@@ -234,18 +233,22 @@ def _shown(values: Mapping[int, Scalar]) -> str:
     return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
 
 
-def _exact_value(sgd: SGD, quantity: str, step: int, batch_size: int) -> Scalar:
-    """A value of a quantity, by every route that there is.
+def _exact_values(sgd: SGD, quantity: str, step: int, batch_sizes: Sequence[int]) -> dict[int, Scalar]:
+    """The values of a quantity, by every route that there is.
 
     Raises:
         AssertionError: They disagree.
     """
     polynomial, enumerate_value, _ = QUANTITIES[quantity]
-    found = set[Fraction]()
+    routes: list[Callable[[int], Scalar]] = []
     if sgd.design.has_fresh_batches:
-        found.add(polynomial(sgd, step)(batch_size))
+        routes.append(polynomial(sgd, step))
     if not isinstance(sgd.problem.data, GaussianPopulation):
-        found.add(enumerate_value(sgd, step, batch_size))
-    if len(found) != 1:
-        raise AssertionError(f"{quantity} at step {step} and b = {batch_size} has several values, {found}: {sgd}")
-    return found.pop()
+        routes.append(lambda b: enumerate_value(sgd, step, b))
+    values = {}
+    for b in batch_sizes:
+        found = {route(b) for route in routes}
+        if len(found) != 1:
+            raise AssertionError(f"{quantity} at step {step} and b = {b} has several values, {found}: {sgd}")
+        values[b] = found.pop()
+    return values

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from sgdvar.claims import Claim, Entry, Register, load_claims, own_claims, settle_claims
 from sgdvar.cli.files import check_file, write_output
+from sgdvar.cli.results import exit_status
 
 __all__ = ["chosen_claims", "claims"]
 
-_STATUSES = {"refuted": 1, "undecided": 3, "not examined": 3, "proved": 0}  # the worst first
+_STATUSES = ("proved", "not examined", "undecided", "refuted")
 _WIDEST = 110
 
 
@@ -64,8 +65,7 @@ def claims(arguments: Namespace, chosen: Sequence[Claim]) -> int:
         write_output(arguments.output, text)
     if not (arguments.names or arguments.file):
         return 0
-    found = {entry.finding.status for entry in register.entries}
-    return next(status for word, status in _STATUSES.items() if word in found)
+    return exit_status(entry.finding for entry in register.entries)
 
 
 def _settled(arguments: Namespace, chosen: Sequence[Claim]) -> Register:
@@ -102,7 +102,7 @@ def _report(chosen: Sequence[Claim]) -> Callable[[int, Claim], None]:
 def _text(register: Register, *, is_detailed: bool) -> str:
     width = min(shutil.get_terminal_size().columns, _WIDEST)
     blocks = [_block(entry, width, is_detailed=is_detailed) for entry in register.entries]
-    counts = {word: sum(entry.finding.status == word for entry in register.entries) for word in reversed(_STATUSES)}
+    counts = {word: sum(entry.finding.status == word for entry in register.entries) for word in _STATUSES}
     summary = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     seconds = sum(entry.seconds for entry in register.entries)
     hint = "" if is_detailed else "; name a claim for its evidence"

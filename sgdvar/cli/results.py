@@ -8,9 +8,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sgdvar as sv
+
+if TYPE_CHECKING:
+    from sgdvar.claims import Finding
 
 __all__ = [
     "certify",
@@ -26,7 +29,7 @@ __all__ = [
     "verdict_record",
 ]
 
-_STATUSES = {"refuted": 1, "undecided": 3, "proved": 0, "agreed": 0}  # the worst first
+_STATUSES = {"refuted": 1, "undecided": 3, "not examined": 3, "proved": 0, "agreed": 0}  # the worst first
 _MOST_TERMS = 5
 
 
@@ -51,8 +54,8 @@ def degree_bound(sgd: sv.SGD, step: int) -> int | None:
     return sv.variance_degree_bound(len(sgd.layers), step) if sgd.is_network else None
 
 
-def exit_status(verdicts: Iterable[sv.Verdict]) -> int:
-    """1 if one verdict is refuted, else 3 if one is undecided, else 0."""
+def exit_status(verdicts: Iterable[sv.Verdict | Finding]) -> int:
+    """1 if one verdict is refuted, else 3 if one is undecided or there is none, else 0."""
     found = {verdict.status for verdict in verdicts}
     return next(status for word, status in _STATUSES.items() if word in found)
 

@@ -88,8 +88,8 @@ def search_counterexample(
     check_count(seed, "seed")
     check_count(largest, "largest", least=1)
     check_flag(maximise, "maximise")
-    is_known = theorem(claim, family) is not None
-    budget = Budget.of(seconds, 1 if is_known and evaluations is None else evaluations)
+    why_none = theorem(claim, family)
+    budget = Budget.of(seconds, 1 if why_none is not None and evaluations is None else evaluations)
     # JAX is loaded here, so that claims and families are quick to make
     from sgdvar.monte_carlo.running.devices import settings
     from sgdvar.search.searching import Searcher
@@ -102,16 +102,15 @@ def search_counterexample(
     with reporter(progress) as report, settings():
         record, found = searcher.run(record, found, budget, file, report)
         if found is None:
-            return _undecided(claim, family, record)
+            return _undecided(claim, family, record, why_none)
         best = searcher.tidied(found)
     return SearchResult(
         claim, family, verdict(best, claim), best.process, best.values, best.ratio, confirmation(best, claim), record
     )
 
 
-def _undecided(claim: SearchClaim, family: Family, record: SearchRecord) -> SearchResult:
-    why = theorem(claim, family)
+def _undecided(claim: SearchClaim, family: Family, record: SearchRecord, why_none: str | None) -> SearchResult:
     reason = f"no violation was found in {record.rounds} rounds of random starts, which proves nothing"
-    if why is not None:
-        reason = f"no violation was found; {why}"
+    if why_none is not None:
+        reason = f"no violation was found; {why_none}"
     return SearchResult(claim, family, Verdict("undecided", reason), None, {}, None, None, record)

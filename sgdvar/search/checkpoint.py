@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from sgdvar.errors import CheckpointError
+from sgdvar.files import replace_file
 from sgdvar.search.record import SearchRecord
 
 __all__ = ["Found", "SearchCheckpoint"]
@@ -92,17 +91,10 @@ class SearchCheckpoint:
             return
         known = None if found is None else {"place": found.place, "numbers": [str(value) for value in found.numbers]}
         content = {"format": _FORMAT, "search": self.fingerprint, "record": asdict(record), "found": known}
-        temporary = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}.tmp")
         try:
-            with temporary.open("w", encoding="utf-8") as file:
-                json.dump(content, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
+            replace_file(self.path, json.dumps(content, indent=1).encode())
         except OSError as error:
             raise CheckpointError(f"checkpoint must be a path that can be written, got {self.path}: {error}") from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def _refusal(self, what: str) -> CheckpointError:
         return CheckpointError(

@@ -12,6 +12,8 @@ import sgdvar
 
 ROOMS = [
     "errors",
+    "files",
+    "memory",
     "scalars",
     "code",
     "expressions",

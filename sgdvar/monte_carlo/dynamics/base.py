@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Protocol
-from weakref import WeakKeyDictionary
 
 import jax
 import numpy as np
 
+from sgdvar.memory import once_for_each
 from sgdvar.monte_carlo.dynamics.chain import products, pulled_back
 from sgdvar.monte_carlo.samplers import Sampler, sampler_for
 from sgdvar.monte_carlo.samplers.protocol import Leaf
@@ -22,7 +22,6 @@ from sgdvar.process import SGD
 __all__ = ["GRADIENT_LIMIT", "Dynamics", "LayerDynamics", "dynamics_of"]
 
 GRADIENT_LIMIT = 1e48  # sums of sixth powers of anything smaller are floating-point numbers
-_known: WeakKeyDictionary[SGD, Dynamics] = WeakKeyDictionary()
 
 
 class Dynamics(Protocol):
@@ -97,18 +96,13 @@ class LayerDynamics:
         return self.sampler.draws(batch_size)
 
 
+@once_for_each
 def dynamics_of(sgd: SGD) -> Dynamics:
     """The dynamics of a process of numbers, made once for each process.
 
     Raises:
         ValueError: The functions of a differentiable model do not take or return what they must.
     """
-    if sgd not in _known:
-        _known[sgd] = _made(sgd)
-    return _known[sgd]
-
-
-def _made(sgd: SGD) -> Dynamics:
     if isinstance(sgd.problem, DifferentiableModel):
         from sgdvar.monte_carlo.dynamics.models import ModelDynamics  # which is an implementation of the protocol above
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from sgdvar.data import Data, GaussianPopulation
+from sgdvar.memory import once_for_each
 from sgdvar.monte_carlo.dynamics.chain import Chain, GradientMap
 from sgdvar.monte_carlo.landscapes.linear import Landscape, LossSurface
 from sgdvar.monte_carlo.landscapes.models import ModelLandscape
@@ -22,8 +22,6 @@ __all__ = [
     "landscape_of",
     "rounding_bound",
 ]
-
-_known: WeakKeyDictionary[SGD, LossSurface] = WeakKeyDictionary()
 
 
 def rounding_bound(sgd: SGD, matrix: Any, layer: int | None) -> Callable[[Record], float]:
@@ -49,11 +47,12 @@ def landscape_of(sgd: SGD, data: Data | None = None) -> LossSurface:
     data = check_process(sgd).check_data(data)
     if data.kind == "symbolic":
         raise TypeError(f"Monte Carlo needs numbers, got symbols in {data}; substitute values for them")
-    if data is not sgd.problem.data:
-        return _landscape(sgd, data)
-    if sgd not in _known:
-        _known[sgd] = _landscape(sgd, data)
-    return _known[sgd]
+    return _own_landscape(sgd) if data is sgd.problem.data else _landscape(sgd, data)
+
+
+@once_for_each
+def _own_landscape(sgd: SGD) -> LossSurface:
+    return _landscape(sgd, sgd.problem.data)
 
 
 def _landscape(sgd: SGD, data: Data) -> LossSurface:

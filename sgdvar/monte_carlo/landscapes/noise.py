@@ -17,11 +17,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from sgdvar.data import Data, GaussianPopulation
+from sgdvar.memory import once_for_each
 from sgdvar.moments import reference_weights
 from sgdvar.monte_carlo.dynamics.chain import Chain, GradientMap, directions, factors, products
 from sgdvar.monte_carlo.examples import Examples
@@ -107,14 +107,10 @@ class _Quadratic:
         return np.maximum(total, 0)
 
 
-_known: WeakKeyDictionary[Data, _Quadratic] = WeakKeyDictionary()
-
-
+@once_for_each
 def _quadratic(data: Data) -> _Quadratic:
     """The noise for the identity, made once for each data source."""
-    if data not in _known:
-        _known[data] = _Quadratic.of(data, None)
-    return _known[data]
+    return _Quadratic.of(data, None)
 
 
 def _form(data: Data, origin: Array, gram: Array) -> Array:

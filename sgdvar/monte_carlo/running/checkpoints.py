@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sgdvar.errors import CheckpointError
+from sgdvar.files import replace_file, temporary_beside
 from sgdvar.monte_carlo.running.totals import Totals
 
 __all__ = ["Checkpoint"]
@@ -45,7 +43,7 @@ class Checkpoint:
         """
         totals = self._read()
         try:
-            with self._temporary() as file:
+            with temporary_beside(self.path) as file:
                 file.touch()
         except OSError as error:
             raise self._unwritable(error) from error
@@ -65,12 +63,7 @@ class Checkpoint:
                 with self.path.open("rb") as known:
                     if known.read(len(head)) != head:
                         raise self._refusal("another run has written meanwhile")
-            with self._temporary() as temporary:
-                with temporary.open("wb") as file:
-                    file.write(b"\n".join([head + digest, content]))
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(self.path)
+            replace_file(self.path, b"\n".join([head + digest, content]))
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -90,15 +83,6 @@ class Checkpoint:
         if fingerprint.decode() != self.fingerprint:
             raise self._refusal(f"belongs to another run: {_difference(fingerprint.decode(), self.fingerprint)}")
         return Totals.from_bytes(totals)
-
-    @contextmanager
-    def _temporary(self) -> Iterator[Path]:
-        """A path in the same folder that nobody else uses; nothing is left there."""
-        path = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}.tmp")
-        try:
-            yield path
-        finally:
-            path.unlink(missing_ok=True)
 
     def _unwritable(self, error: OSError) -> CheckpointError:
         return CheckpointError(f"checkpoint must be a path that can be written, got {self.path}: {error}")
