@@ -18,7 +18,7 @@ import pytest
 
 import sgdvar as sv
 from sgdvar.errors import CheckpointError
-from sgdvar.monte_carlo.running import checkpoints, execution, runs
+from sgdvar.monte_carlo.running import checkpoints, execution, runs, trajectories
 from sgdvar.monte_carlo.running.checkpoints import Checkpoint
 from sgdvar.monte_carlo.running.runs import Run
 from sgdvar.monte_carlo.running.totals import Totals
@@ -44,6 +44,12 @@ estimate = partial(sv.estimate_gradient_variance, SGD, 2, [5, 2], replicates=REP
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "run.checkpoint"
+
+
+@pytest.fixture(autouse=True)
+def one_block_at_a_time(monkeypatch):
+    """A chunk of default size is one block, and so are the steps from one report of progress to the next."""
+    monkeypatch.setattr(trajectories, "_CALL_STEPS", 1)
 
 
 @pytest.fixture
@@ -202,8 +208,8 @@ def test_the_bits_do_not_depend_on_the_size_of_chunks(path, chunk_size):
 def test_a_run_that_is_killed_goes_on_from_its_last_save(path):
     program = f"""
 import os, signal, numpy as np, sgdvar as sv
-from sgdvar.monte_carlo.running import execution
-execution._SAVE_EVERY = -1.0
+from sgdvar.monte_carlo.running import execution, trajectories
+execution._SAVE_EVERY, trajectories._CALL_STEPS = -1.0, 1
 X, y = np.array({X.tolist()}), np.array({Y.tolist()})
 sgd = sv.SGD(sv.LinearRegression(sv.Dataset(X, y)), start=np.zeros(3), step_size=0.1)
 def progress(done, total):

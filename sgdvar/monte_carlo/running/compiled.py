@@ -107,14 +107,14 @@ def _simulate_tile(
             return (
                 lax.dynamic_update_index_in_dim(weights, _flat(state), slots[t], 0),
                 lax.dynamic_update_index_in_dim(gradients, _flat(gradient), slots[t], 0),
-                _largest(gradient) < gradient_limit,
+                _is_below(gradient, gradient_limit),
             )
 
         is_recorded = slots[t] < records
         weights, gradients, is_number = lax.cond(
             is_recorded, recorded, lambda: (weights, gradients, jnp.ones(tile_size, bool))
         )
-        is_number &= _largest(state) < weight_limit
+        is_number &= _is_below(state, weight_limit)
         failed = jnp.where(is_number, failed, jnp.minimum(failed, t))
         state = [part - step_sizes[t] * step for part, step in zip(state, gradient, strict=True)]
         return state, weights, gradients, failed
@@ -123,9 +123,9 @@ def _simulate_tile(
     return weights, gradients, failed
 
 
-def _largest(state: list[jax.Array]) -> jax.Array:
-    """The largest absolute value of an entry for each replicate; not a number where an entry is none."""
-    return jnp.max(jnp.abs(_flat(state)), axis=1)
+def _is_below(state: list[jax.Array], limit: Any) -> jax.Array:
+    """Whether all entries of a replicate are numbers of absolute value below the limit; shape (R,)."""
+    return jnp.all(jnp.abs(_flat(state)) < limit, axis=1)
 
 
 def _flat(state: list[jax.Array]) -> jax.Array:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
 from sgdvar.errors import BudgetExceededError
+from sgdvar.memory import once_for_each
+from sgdvar.monte_carlo.dynamics.base import Dynamics
 from sgdvar.monte_carlo.running.devices import side_by_side, workers
 from sgdvar.monte_carlo.running.execution import Measure
 from sgdvar.monte_carlo.running.trajectories import Block, Record, Trajectories
@@ -31,6 +33,7 @@ class Plan:
         trajectories: What is simulated.
         batch_sizes: Distinct batch sizes.
         measure: What becomes of the replicates.
+        about: Names the measure, and all that it depends on beside the process.
         time_budget: Seconds.
         deciding: Makes the summaries that must reach the relative error.
         is_signed: Whether what they estimate may have either sign, so that it may be 0 without being certain.
@@ -40,6 +43,7 @@ class Plan:
     trajectories: Trajectories
     batch_sizes: Sequence[int]
     measure: Measure
+    about: str
     time_budget: float
     deciding: Measure
     is_signed: bool = False
@@ -52,7 +56,7 @@ class Plan:
             BudgetExceededError: More time is forecast than the budget.
         """
         demand = dict.fromkeys(self.batch_sizes, replicates)
-        self._check_budget(demand, self._seconds(), "lower replicates=")
+        self._check_budget(demand, "lower replicates=")
         return demand
 
     def for_relative_error(self, relative_error: float) -> dict[int, int]:
@@ -62,9 +66,9 @@ class Plan:
             ValueError: The value is 0, as far as the pilot can tell.
             BudgetExceededError: More time is forecast than the budget.
         """
-        seconds, design = self._seconds(), self.trajectories.sgd.design
+        design = self.trajectories.sgd.design
         random = [b for b in self.batch_sizes if design.variance_factor(min((b, *self.nested))) != 0]
-        self._check_budget(dict.fromkeys(random, _PILOT), seconds, "give replicates=", what="the pilot alone")
+        self._check_budget(dict.fromkeys(random, _PILOT), "give replicates=", what="the pilot alone")
         demand = dict.fromkeys(self.batch_sizes, 2)  # all that b = n needs, where every replicate is the same
         for b, pilots in self._pilot(random).items():
             bounds = []
@@ -75,15 +79,19 @@ class Plan:
                 bounds.append(variance + _MARGIN * error)
             needed = max(bounds) / relative_error**2 + math.sqrt(2) / relative_error  # of second order
             demand[b] = max(_LEAST, math.ceil(needed))
-        self._check_budget(demand, seconds, "raise relative_error=")
+        self._check_budget(demand, "raise relative_error=")
         return demand
 
-    def _seconds(self) -> dict[int, float]:
-        """A forecast for one block at each batch size."""
-        record, began = self.trajectories.at_start(), time.perf_counter()
-        self.measure(record, self.batch_sizes[0])
-        measuring = (time.perf_counter() - began) * len(self.trajectories.steps)
-        return {b: self.trajectories.seconds_per_block(b) + measuring for b in self.batch_sizes}
+    def _seconds(self, *, anew: bool = False) -> dict[int, float]:
+        """A forecast for one block at each batch size, remembered as long as the process lives unless made anew."""
+        own, known = self.trajectories, _forecasts(self.trajectories.dynamics)
+        what = self.about, own.steps, own.precision, own.chunk_blocks
+        if anew or not all((*what, b) in known for b in self.batch_sizes):
+            record, began = own.at_start(), time.perf_counter()
+            self.measure(record, self.batch_sizes[0])
+            measuring = (time.perf_counter() - began) * len(own.steps)
+            known.update({(*what, b): own.seconds_per_block(b) + measuring for b in self.batch_sizes})
+        return {b: known[*what, b] for b in self.batch_sizes}
 
     def _pilot(self, batch_sizes: Sequence[int]) -> dict[int, list[list[Summary]]]:
         """Summaries of groups of replicates: for each batch size, one list per step and deciding summary."""
@@ -108,11 +116,10 @@ class Plan:
         rows = [self.deciding(Record(record.weights[p], record.gradients[p]), block.batch_size) for p in parts]
         return [list(column) for column in zip(*rows, strict=True)]
 
-    def _check_budget(
-        self, demand: Mapping[int, int], seconds: Mapping[int, float], remedy: str, *, what: str = "simulation"
-    ) -> None:
-        block_size = self.trajectories.block_size
-        needed = sum(math.ceil(count / block_size) * seconds[b] for b, count in demand.items()) / workers()
+    def _check_budget(self, demand: Mapping[int, int], remedy: str, *, what: str = "simulation") -> None:
+        needed = self._needed(demand, self._seconds())
+        if needed > self.time_budget:
+            needed = self._needed(demand, self._seconds(anew=True))  # what is remembered may be from a busy hour
         if needed > self.time_budget:
             raise BudgetExceededError(
                 f"{what} must take no longer than time_budget = {self.time_budget:g} seconds, forecast are "
@@ -122,6 +129,17 @@ class Plan:
                 limit=self.time_budget,
                 unit="seconds",
             )
+
+    def _needed(self, demand: Mapping[int, int], seconds: Mapping[int, float]) -> float:
+        """The seconds that a demand takes."""
+        block_size = self.trajectories.block_size
+        return sum(math.ceil(count / block_size) * seconds[b] for b, count in demand.items()) / workers()
+
+
+@once_for_each
+def _forecasts(dynamics: Dynamics) -> dict[tuple[Hashable, ...], float]:
+    """The seconds for one block of what was simulated before with the same dynamics."""
+    return {}
 
 
 def _duration(seconds: float) -> str:

@@ -165,7 +165,7 @@ class Run:
         trajectories = self.trajectories
         with reporter(self.progress) as report:
             first = deciding or (lambda record, b: measure(record, b)[:1])
-            plan = Plan(trajectories, batch_sizes, measure, self.time_budget, first, is_signed, nested)
+            plan = Plan(trajectories, batch_sizes, measure, about, self.time_budget, first, is_signed, nested)
             demand = decided_by_first(lambda: {str(b): count for b, count in self._demand(plan).items()})
             counts = {int(b): count for b, count in demand.items()}
             return Execution(trajectories, counts, measure, report, checkpoint).cells()

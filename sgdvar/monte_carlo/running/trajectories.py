@@ -39,6 +39,8 @@ _SIDE_BY_SIDE = 2  # tiles that a core simulates at a time; operations on fewer 
 _BLOCK = 2048  # replicates whose moments are computed together
 _BLOCK_NUMBERS = 2**21  # weights in a block, roughly
 _ACCELERATOR_CHUNK = 2**17  # replicates that keep an accelerator busy
+_CALL_STEPS = 2**16  # of all replicates together make a call on a core worth starting
+_CALL_NUMBERS = 2**19  # weights in the records of a call on a core, if it is of several blocks
 _MEMORY_SHARE = 4  # a chunk of default size takes at most the available memory over this
 _COPIES = 4  # of the records of a chunk are in memory at a time
 _PROBE = 512  # draws are enough to time a larger batch
@@ -98,13 +100,14 @@ class Trajectories:
     chunk_size: int | None = None
 
     def __post_init__(self) -> None:
-        needed, limit = self.chunk_blocks * self._block_bytes + 24 * self.steps[-1], available_bytes()
+        blocks = self._fewest_blocks if self.chunk_size is None else self.chunk_blocks
+        needed, limit = blocks * self._block_bytes + 24 * self.steps[-1], available_bytes()
         if needed > limit:
             what, remedy = "a block of replicates", "record fewer or earlier steps"
             if self.chunk_size is not None:
                 what, remedy = f"chunk_size = {self.chunk_size:,}", "lower chunk_size="
             raise BudgetExceededError(
-                f"{what} must fit into memory, got {needed:.3g} bytes for {self.chunk_blocks * self.block_size:,} "
+                f"{what} must fit into memory, got {needed:.3g} bytes for {blocks * self.block_size:,} "
                 f"replicates of {self._entries:,} weights and gradients at {len(self.steps)} of {self.steps[-1]:,} "
                 f"steps, and {limit:.3g} bytes are available; {remedy}",
                 needed=needed,
@@ -138,7 +141,12 @@ class Trajectories:
     @property
     def _block_bytes(self) -> int:
         """The memory that one block takes while it is simulated and measured."""
-        return 8 * 2 * _COPIES * workers() * self.block_size * self._entries * (len(self.steps) + 1)
+        return 8 * 2 * _COPIES * (workers() + 1) * self.block_size * self._entries * (len(self.steps) + 1)
+
+    @property
+    def _fewest_blocks(self) -> int:
+        """How many blocks give every device a tile."""
+        return -(-jax.local_device_count() // self._tiles)
 
     @cached_property
     def chunk_blocks(self) -> int:
@@ -147,7 +155,10 @@ class Trajectories:
             return -(-self.chunk_size // self.block_size)
         devices = jax.local_device_count()
         if jax.default_backend() == "cpu":
-            return -(-devices // self._tiles)
+            if devices > 1:
+                return self._fewest_blocks
+            numbers = self._entries * (len(self.steps) + 1)
+            return max(1, min(_CALL_STEPS // self._schedule_length, _CALL_NUMBERS // numbers) // self.block_size)
         wished = -(-devices * _ACCELERATOR_CHUNK // self.block_size)
         return max(1, min(wished, available_bytes() // (_MEMORY_SHARE * self._block_bytes)))
 
@@ -160,8 +171,11 @@ class Trajectories:
     def chunks(self, blocks: Sequence[Block]) -> list[list[Block]]:
         """Blocks in portions of one batch size that can be simulated at once, in their order."""
         result: list[list[Block]] = []
+        most = self.chunk_blocks
+        if self._side_by_side is not None and jax.local_device_count() == 1:
+            most = min(most, -(-len(blocks) // workers()))  # work for all
         for block in blocks:
-            if result and len(result[-1]) < self.chunk_blocks and result[-1][-1].batch_size == block.batch_size:
+            if result and len(result[-1]) < most and result[-1][-1].batch_size == block.batch_size:
                 result[-1].append(block)
             else:
                 result.append([block])
@@ -218,13 +232,17 @@ class Trajectories:
             self._run(chunk, count)
             times.append(time.perf_counter() - start)
         call, step = times[0], max(times[1] - times[0], 0.0) * portions * draws / self.dynamics.draws(probe)
-        return (call + step * (self.steps[-1] + 1)) / len(chunk)
+        return call / self.chunk_blocks + step * (self.steps[-1] + 1) / len(chunk)
+
+    @property
+    def _schedule_length(self) -> int:
+        """Room for the steps of a schedule: few lengths, few compilations."""
+        return int(2 ** max(4, self.steps[-1].bit_length()))
 
     @cached_property
     def _schedule(self) -> tuple[Array, Array]:
         """Step sizes, and the record each step writes; their number for a step that writes none."""
-        last = self.steps[-1]
-        length = 2 ** max(4, last.bit_length())  # few lengths, few compilations
+        last, length = self.steps[-1], self._schedule_length
         step_sizes, slots = np.zeros(length, dtype=self.precision), np.full(length, len(self.steps), dtype=np.int32)
         step_sizes[:last] = [float(value) for value in self.sgd.step_sizes(last)]
         slots[list(self.steps)] = np.arange(len(self.steps))

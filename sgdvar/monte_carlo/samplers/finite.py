@@ -154,9 +154,18 @@ class FiniteBatches:
         rows, extended = self._extended(weights)
         (R, q, p), width = weights.shape, rows.shape[1]
 
+        def of(indices: jax.Array, some_weights: jax.Array) -> jax.Array:
+            """The sum over drawn examples, a column of indices for each of some weights."""
+            examples = rows.at[indices.T].get(mode="promise_in_bounds")
+            residuals = jnp.einsum("rbp,rqp->rbq", examples, some_weights)
+            gradients: jax.Array = jnp.einsum("rbq,rbp->rqp", residuals, examples)
+            return gradients
+
         def add(total: jax.Array, drawn: jax.Array, size: jax.Array) -> jax.Array:
             at_once = max(1, min(_ROWS, _ENTRIES // width))
             depth = min(len(drawn), CHUNK, 1 << (at_once.bit_length() - 1))
+            if depth == len(drawn) and R * depth <= 2 * at_once:  # loops of one turn take time, too
+                return total + of(drawn, extended)[:, :, :p]
             lanes = next(lanes for lanes in range(min(R, at_once // depth), 0, -1) if R % lanes == 0)
             parts = drawn.reshape(len(drawn) // depth, depth, R // lanes, lanes)
 
@@ -166,10 +175,7 @@ class FiniteBatches:
                 def look_up(chunk: jax.Array, sums: jax.Array) -> jax.Array:
                     zero = jnp.int32(0)
                     indices = lax.dynamic_slice(parts, (chunk, zero, group, zero), (1, depth, 1, lanes))
-                    examples = rows.at[indices.reshape(depth, lanes).T].get(mode="promise_in_bounds")
-                    residuals = jnp.einsum("rbp,rqp->rbq", examples, some_weights)
-                    gradients: jax.Array = jnp.einsum("rbq,rbp->rqp", residuals, examples)
-                    return sums + gradients
+                    return sums + of(indices.reshape(depth, lanes), some_weights)
 
                 chunks = (size + depth - 1) // jnp.int32(depth)
                 sums: jax.Array = lax.fori_loop(jnp.int32(0), chunks, look_up, jnp.zeros_like(some_weights))

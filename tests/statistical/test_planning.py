@@ -1,0 +1,77 @@
+"""Forecasts are made once for a process, doubted before they refuse anything, and small runs keep all cores busy."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+import sgdvar as sv
+from sgdvar.monte_carlo.dynamics.base import dynamics_of
+from sgdvar.monte_carlo.running import planning, trajectories
+from sgdvar.monte_carlo.running.trajectories import Trajectories
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(12, 3)), RNG.normal(size=12)
+
+
+@pytest.fixture
+def sgd():
+    return sv.SGD(sv.LinearRegression(sv.Dataset(X, Y)), start=np.zeros(3), step_size=0.1)
+
+
+@pytest.fixture
+def probes(monkeypatch):
+    """The batch sizes that were timed; each block is said to take 1e-3 seconds."""
+    timed = []
+
+    def seconds(self, batch_size):
+        timed.append(batch_size)
+        return 1e-3
+
+    monkeypatch.setattr(Trajectories, "seconds_per_block", seconds)
+    return timed
+
+
+def test_a_process_is_timed_once_for_each_batch_size_and_quantity(sgd, probes):
+    for seed in (1, 2):
+        sv.estimate_gradient_variance(sgd, 2, [2, 7], relative_error=0.1, seed=seed)
+    assert probes == [2, 7]
+    sv.estimate_gradient_variance(sgd, 2, [2], replicates=100)
+    assert probes == [2, 7]
+    sv.estimate_mean_gradient(sgd, 2, [2], replicates=100)
+    sv.estimate_gradient_variance(sgd, 3, [2], replicates=100)
+    assert probes == [2, 7, 2, 2]
+
+
+def test_a_forecast_from_a_busy_hour_refuses_nothing(sgd, probes):
+    sv.estimate_gradient_variance(sgd, 2, [2], replicates=100)
+    known = planning._forecasts(dynamics_of(sgd))
+    known.update(dict.fromkeys(known, 1e9))
+    sv.estimate_gradient_variance(sgd, 2, [2], replicates=100, time_budget=60)
+    assert probes == [2, 2]
+    assert max(known.values()) < 1
+
+
+def test_too_long_a_run_is_refused_by_what_is_remembered_and_timed_again(sgd, probes):
+    sv.estimate_gradient_variance(sgd, 2, [2], replicates=100)
+    with pytest.raises(sv.BudgetExceededError, match="forecast are"):
+        sv.estimate_gradient_variance(sgd, 2, [2], replicates=10**12, time_budget=60)
+    assert probes == [2, 2]
+
+
+@pytest.mark.skipif(
+    jax.default_backend() != "cpu" or jax.local_device_count() > 1, reason="of one processor without devices of its own"
+)
+def test_a_call_simulates_several_blocks_unless_that_leaves_a_core_without_work(sgd, monkeypatch):
+    monkeypatch.setattr(trajectories, "workers", lambda: 2)
+    short = Trajectories(sgd, dynamics_of(sgd), (3,), seed=0)
+    long = Trajectories(sgd, dynamics_of(sgd), (300,), seed=0)
+
+    def sizes(own, count):
+        return [len(chunk) for chunk in own.chunks(own.blocks(2, count * own.block_size))]
+
+    assert sizes(short, 2) == [1, 1]
+    assert sizes(short, 3) == [2, 1]
+    assert sizes(short, 9) == [2, 2, 2, 2, 1]
+    assert sizes(long, 9) == [1] * 9  # whose calls take long enough
