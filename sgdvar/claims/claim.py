@@ -30,6 +30,12 @@ class Finding:
 
     Raises:
         ValueError: Another status, no reason, or a verdict without the evidence that it needs.
+
+    Examples:
+        >>> from sgdvar.claims import Finding, KernelProof
+        >>> theorem = KernelProof.of("gradient_variance_antitone", covers="finite data")
+        >>> print(Finding("proved", "by induction on the steps", (theorem,)).words)
+        PROVED (kernel)
     """
 
     status: Status
@@ -55,35 +61,66 @@ class Finding:
     @property
     def words(self) -> str:
         """The verdict in words that depend on the evidence alone, strongest first."""
-        grades: list[tuple[type, str]] = [
-            (KernelProof, "kernel"),
-            (CheckedSteps, "derivation"),
-            (Proof, "certificate"),
-            (Counterexample, "counterexample"),
-        ]
-        held = [word for kind, word in grades if any(isinstance(item, kind) for item in self.evidence)]
+        held = list(dict.fromkeys(word for kind in _STRONGEST_FIRST for word in _words_of(kind, self.evidence)))
         if self.status == "undecided":
             held = ["searched"] if self.evidence else []
-        return f"{self.status.upper()} ({', '.join(held)})" if held else self.status.upper()
+        return f"{self.status.upper()} ({'; '.join(held)})" if held else self.status.upper()
+
+
+_STRONGEST_FIRST = (KernelProof, CheckedSteps, Proof, Counterexample)
+
+
+def _words_of(kind: type, evidence: tuple[Evidence, ...]) -> list[str]:
+    """What evidence of a kind adds to the words of a verdict."""
+    names = {KernelProof: "kernel", Proof: "certificate", Counterexample: "counterexample"}
+    found = [item for item in evidence if isinstance(item, kind)]
+    return [item.words if isinstance(item, CheckedSteps) else names[kind] for item in found]
 
 
 def proved(reason: str, *evidence: Evidence) -> Finding:
-    """The finding that a claim is proved."""
+    """The finding that a claim is proved.
+
+    Examples:
+        >>> from sgdvar.claims import KernelProof, proved
+        >>> theorem = KernelProof.of("gradient_variance_antitone", covers="finite data")
+        >>> proved("by induction on the steps", theorem).words
+        'PROVED (kernel)'
+    """
     return Finding("proved", reason, evidence)
 
 
 def refuted(reason: str, *evidence: Evidence) -> Finding:
-    """The finding that a claim is refuted."""
+    """The finding that a claim is refuted.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> from sgdvar.claims import Counterexample, refuted
+        >>> sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1], [2]], [0, 1])), start=[1], step_size=1)
+        >>> refuted("it is not 0", Counterexample.of(sgd, "gradient-variance", step=0, batch_sizes=[1])).words
+        'REFUTED (counterexample)'
+    """
     return Finding("refuted", reason, evidence)
 
 
 def undecided(reason: str, *evidence: Evidence) -> Finding:
-    """The finding that a claim is undecided: neither proved nor refuted by what was done."""
+    """The finding that a claim is undecided: neither proved nor refuted by what was done.
+
+    Examples:
+        >>> from sgdvar.claims import Searched, undecided
+        >>> undecided("no proof is known", Searched("1,000 starts, nothing found", {})).words
+        'UNDECIDED (searched)'
+    """
     return Finding("undecided", reason, evidence)
 
 
 def not_examined(reason: str) -> Finding:
-    """The finding that nothing was done about a claim."""
+    """The finding that nothing was done about a claim.
+
+    Examples:
+        >>> from sgdvar.claims import not_examined
+        >>> not_examined("it is about test error").words
+        'NOT EXAMINED'
+    """
     return Finding("not examined", reason)
 
 
@@ -98,6 +135,13 @@ def by_search(
         family: Where.
         evaluations: Of ``search_counterexample``; 1 for one round of random starts.
         **options: Of ``search_counterexample``, too.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> from sgdvar.claims import by_search
+        >>> claim = sv.SearchClaim(order="decreasing", quantity="gradient-variance", step=1)
+        >>> by_search("nothing is known", claim, sv.FiniteFamily(2, widths=(1, 1)), seed=0).words
+        'UNDECIDED (searched)'
     """
     result = search_counterexample(claim, family, evaluations=evaluations, **options)
     if result.process is not None:

@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from sgdvar.certificates import Certificate
 from sgdvar.check import check_certificate
-from sgdvar.claims.folder import proofs_folder
 from sgdvar.data import GaussianPopulation
+from sgdvar.derivation import Derivation, Grade, proofs_folder
+from sgdvar.memory import once_for_each
 from sgdvar.process import SGD, check_process
 from sgdvar.scalars import Scalar
 from sgdvar.search import SearchResult
@@ -27,33 +27,60 @@ class CheckedSteps:
 
     Attributes:
         file: Where it is, for example "proofs/linear_regression.py".
-        steps: How many steps were checked, just now.
+        grades: How many steps have each grade of evidence, the strongest first.
+
+    Examples:
+        >>> from sgdvar.claims import CheckedSteps
+        >>> from sgdvar.derivation import load_derivation, proofs_folder
+        >>> print(CheckedSteps.of(load_derivation(proofs_folder() / "batch_mean.py")).words)
+        derivation, parts by cases
     """
 
     file: str
-    steps: int
+    grades: Mapping[Grade, int]
 
     @classmethod
-    def of(cls, file: str, steps: Sequence[Any]) -> CheckedSteps:
-        """The derivation in a file, from the steps that it checked.
+    def of(cls, derivation: Derivation) -> CheckedSteps:
+        """A derivation, every step of which is checked once in each process.
 
         Args:
-            file: The path of the file.
-            steps: What checking them returned, one entry for each.
+            derivation: The derivation.
 
         Raises:
-            ValueError: No steps.
+            FalseStepError: A step is false.
         """
-        if not steps:
-            raise ValueError("steps must hold at least one checked step, got none")
-        return cls(f"proofs/{Path(file).name}", len(steps))
+        return cls(f"proofs/{derivation.name}.py", _grades_of(derivation))
+
+    @property
+    def steps(self) -> int:
+        """How many steps there are."""
+        return sum(self.grades.values())
+
+    @property
+    def is_general(self) -> bool:
+        """Whether every step was checked for all values of its symbols."""
+        return all(grade.is_general for grade in self.grades)
+
+    @property
+    def words(self) -> str:
+        """The derivation in the words of a verdict; its weakest step decides."""
+        if self.is_general:
+            return "derivation in symbols"
+        return "derivation, parts cited" if Grade.CITED in self.grades else "derivation, parts by cases"
 
     def __str__(self) -> str:
-        return f"derivation {self.file}, {self.steps} step{'s' * (self.steps != 1)} checked"
+        kinds = ", ".join(f"{count} {grade.words}" for grade, count in self.grades.items())
+        return f"derivation {self.file}, {self.steps} step{'s' * (self.steps != 1)}: {kinds}"
 
     def to_dict(self) -> dict[str, Any]:
         """The evidence as plain data for JSON."""
-        return {"kind": "checked steps", "file": self.file, "steps": self.steps}
+        grades = {grade.words: count for grade, count in self.grades.items()}
+        return {"kind": "checked steps", "file": self.file, "steps": self.steps, "grades": grades}
+
+
+@once_for_each
+def _grades_of(derivation: Derivation) -> dict[Grade, int]:
+    return derivation.check().grades
 
 
 @dataclass(frozen=True)
@@ -69,6 +96,14 @@ class Proof:
         CertificateError: The certificate does not prove what it says.
         TypeError: There is no certificate.
         ValueError: It says it from a larger batch size on.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> from sgdvar.claims import Proof
+        >>> sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1], [2]], [0, 1])), start=[1], step_size=1)
+        >>> V = sv.gradient_variance(sgd, step=1)
+        >>> print(Proof("Var(g_1)", sv.certify_decreasing(V).certificate).subject)
+        Var(g_1)
     """
 
     subject: str
@@ -100,6 +135,13 @@ class Counterexample:
     Attributes:
         code: Python that rebuilds the instance.
         values: What is found there, for example "gradient variance at step 1 is 0 at b = 1 and 12/5 at b = 2".
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> from sgdvar.claims import Counterexample
+        >>> sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1], [2]], [0, 1])), start=[1], step_size=1)
+        >>> print(Counterexample.of(sgd, "gradient-variance", step=0, batch_sizes=[1, 2]))
+        counterexample: gradient variance at step 0 is 1/4 at b = 1 and 0 at b = 2
     """
 
     code: str
@@ -169,6 +211,11 @@ class Searched:
     Attributes:
         says: In one line.
         record: Plain data for JSON: the family, the seed, the numbers of starts and evaluations, the best value.
+
+    Examples:
+        >>> from sgdvar.claims import Searched
+        >>> print(Searched("1,000 starts, nothing found", {}))
+        search: 1,000 starts, nothing found
     """
 
     says: str
@@ -195,6 +242,11 @@ class KernelProof:
         file: Where its statement is.
         theorem: Its name.
         covers: Of what is claimed, the part that it is about.
+
+    Examples:
+        >>> from sgdvar.claims import KernelProof
+        >>> print(KernelProof.of("gradient_variance_antitone", covers="finite data"))
+        theorem gradient_variance_antitone of proofs/formal/Theorems.v, for finite data, which the kernel of Coq checks
     """
 
     file: str

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 from sgdvar.claims.claim import Claim
-from sgdvar.claims.folder import proofs_folder
+from sgdvar.derivation import proofs_folder
 
 __all__ = ["load_claims", "own_claims"]
 
@@ -18,6 +18,11 @@ def own_claims() -> list[Claim]:
 
     Raises:
         FileNotFoundError: The files are missing from the installation.
+
+    Examples:
+        >>> from sgdvar.claims import own_claims
+        >>> "linear-regression-gradient-variance-decreases" in {claim.name for claim in own_claims()}
+        True
     """
     files = sorted(proofs_folder().glob("*.py"))
     return [claim for path in files for claim in _claims_of(path, is_needed=False)]
@@ -33,6 +38,12 @@ def load_claims(path: str | PathLike[str]) -> list[Claim]:
         FileNotFoundError: There is no such file.
         TypeError: ``CLAIMS`` holds something else than claims.
         ValueError: The file has no list ``CLAIMS``, or fails when it is run.
+
+    Examples:
+        >>> from sgdvar.claims import load_claims
+        >>> from sgdvar.derivation import proofs_folder
+        >>> [claim.name for claim in load_claims(proofs_folder() / "batch_mean.py")]
+        ['first-gradient-variance-proportional']
     """
     file = Path(path)
     if not file.is_file():

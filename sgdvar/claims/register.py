@@ -27,6 +27,12 @@ class Entry:
         date: The day on which it was found (UTC).
         version: The version of the library that found it.
         seconds: How long that took.
+
+    Examples:
+        >>> from sgdvar.claims import Claim, settle_claims
+        >>> entry = settle_claims([Claim("beauty", "Var(g_0) is pretty", "taste", "folklore")])["beauty"]
+        >>> entry.to_dict()["status"]
+        'not examined'
     """
 
     claim: Claim
@@ -58,6 +64,12 @@ class Register:
 
     Attributes:
         entries: One for each claim.
+
+    Examples:
+        >>> from sgdvar.claims import Claim, settle_claims
+        >>> register = settle_claims([Claim("beauty", "Var(g_0) is pretty", "taste", "folklore")])
+        >>> print(register.to_markdown().splitlines()[0])
+        | claim | assumptions | source | verdict | because |
     """
 
     entries: tuple[Entry, ...]
@@ -98,6 +110,12 @@ def settle_claims(claims: Sequence[Claim], report: Callable[[int, Claim], None] 
     Raises:
         TypeError: Something that is no claim, or a claim whose ``settle`` returns no Finding.
         ValueError: Two claims of one name.
+
+    Examples:
+        >>> from sgdvar.claims import Claim, settle_claims
+        >>> register = settle_claims([Claim("beauty", "Var(g_0) is pretty", "taste", "folklore")])
+        >>> register["beauty"].finding.words
+        'NOT EXAMINED'
     """
     names = set[str]()
     for claim in claims:

@@ -1,4 +1,4 @@
-"""The command line: ``sgdvar verify``, ``derive``, ``estimate``, ``search`` and ``claims``.
+"""The command line: ``sgdvar verify``, ``derive``, ``estimate``, ``search``, ``claims`` and ``prove``.
 
 Exit status: 0 proved or agreed, 1 refuted, 2 bad input, 3 undecided, 70 internal error, 130 interrupted.
 """
@@ -82,6 +82,10 @@ def _prepared(arguments: Namespace, began: float) -> Callable[[], int]:
         from sgdvar.cli.claims import chosen_claims, claims
 
         return partial(claims, arguments, chosen_claims(arguments))
+    if arguments.command == "prove":
+        from sgdvar.cli.prove import chosen_derivations, prove
+
+        return partial(prove, arguments, chosen_derivations(arguments))
     if arguments.command == "search":
         from sgdvar.cli.search import prepared_search
 

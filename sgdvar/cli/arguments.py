@@ -10,6 +10,7 @@ from typing import Any
 from sgdvar import __version__
 from sgdvar.cli.options import PROBLEMS, add_accuracy, add_effort, add_grid, add_problem
 from sgdvar.cli.parser import Formatter, Parser
+from sgdvar.cli.register_options import add_claims, add_prove
 from sgdvar.cli.search_options import add_search
 from sgdvar.cli.values import count, counts, number
 
@@ -34,6 +35,7 @@ examples:
   sgdvar estimate --output variance.csv    simulation alone, with its errors
   sgdvar search                            a violation, found and made simple
   sgdvar claims                            what is proved, refuted and open
+  sgdvar prove                             every step of every derivation
 """
     + _STATUSES
 )
@@ -70,23 +72,6 @@ replacement, (n - b)/(b (n - 1)) without.
 """
     + _STATUSES
 )
-_CLAIMS = """\
-examples:
-  sgdvar claims                      all claims of the library; some minutes
-  sgdvar claims --list               their names
-  sgdvar claims NAME                 one of them, with its evidence
-  sgdvar claims --format markdown --output claims.md
-  sgdvar claims --file mine.py       claims of your own: the list CLAIMS in a
-                                     Python file, which is run
-
-Every verdict is found anew: derivations are checked step by step, certificates
-made and checked, counterexamples searched and computed by two routes.
-
-exit status:
-  0  the whole register, or every chosen claim is proved
-  1  a chosen claim is refuted       3  one is neither proved nor refuted
-  2  bad input                      70  internal error
-"""
 _ESTIMATE = """\
 examples:
   sgdvar estimate                    scikit-learn's diabetes data, all defaults
@@ -129,7 +114,8 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     _add_derive(commands)
     _add_estimate(commands)
     add_search(commands)
-    _add_claims(commands)
+    add_claims(commands)
+    add_prove(commands)
     arguments = main.parse_args(argv)
     if getattr(arguments, "steps", ()) is None:
         arguments.steps = _STEPS[arguments.problem]
@@ -246,29 +232,3 @@ def _add_estimate(commands: Any) -> None:
         help="write to FILE, which is replaced only when everything has been computed (default: standard output)",
     )  # fmt: skip
     output.add_argument("--no-progress", action="store_true", help="show no progress (default: only on a terminal)")
-
-
-def _add_claims(commands: Any) -> None:
-    parser = commands.add_parser(
-        "claims",
-        help="the register of claims about batch sizes, each settled from scratch",
-        description="Settle published and folklore claims about batch sizes from scratch: proved,\n"
-        "refuted by an exact counterexample, undecided, or not examined.",
-        epilog=_CLAIMS,
-        formatter_class=Formatter,
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="settle these claims alone (default: all)")
-    parser.add_argument(
-        "--file", type=Path, action="append", metavar="FILE",
-        help="settle the claims of a Python file, the list CLAIMS in it, instead of the library's own; may be repeated",
-    )  # fmt: skip
-    parser.add_argument("--all", action="store_true", help="with --file: the library's own claims, too")
-    parser.add_argument("--list", action="store_true", help="print the names of the claims and settle none")
-    parser.add_argument(
-        "--format", choices=("text", "markdown", "json"), default="text", help="how to print them (default: text)"
-    )
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE",
-        help="write to FILE, which is replaced only when everything has been computed (default: standard output)",
-    )  # fmt: skip
-    parser.add_argument("--no-progress", action="store_true", help="show no progress (default: only on a terminal)")

@@ -29,6 +29,7 @@ ROOMS = [
     "certificates",
     "certify",
     "check",
+    "derivation",
     "orders",
     "thresholds",
     "monte_carlo",

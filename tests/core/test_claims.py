@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 
 import pytest
+import sympy as sp
 
 import sgdvar as sv
 from sgdvar.certificates import certificate_from_dict
@@ -26,11 +27,12 @@ from sgdvar.claims import (
     settle_claims,
     undecided,
 )
+from sgdvar.derivation import Derivation, FalseStepError, Grade, Identity, Line, Notation, Step
 
 REGRESSION = sv.SGD(sv.LinearRegression(sv.Dataset([[1, 0], [1, 2], [0, 1]], [1, 0, 2])), [0, 0], Fraction(1, 2))
 NETWORK = sv.SGD(sv.DeepLinearNetwork(sv.Dataset([[1], [2]], [0, 1])), [1, 1], Fraction(1, 4))
 GAUSSIAN = sv.SGD(sv.LinearRegression(sv.GaussianPopulation([1])), [0], Fraction(1, 2))
-STEPS = CheckedSteps("proofs/some.py", 3)
+STEPS = CheckedSteps("proofs/some.py", {Grade.IDENTITY: 2, Grade.ENUMERATION: 1})
 
 
 def claim(name="some-claim", settle=None, **rest):
@@ -58,10 +60,10 @@ def test_a_counterexample_proves_nothing():
 
 
 def test_the_words_of_a_verdict_follow_from_its_evidence():
-    assert proved("because", STEPS, proof()).words == "PROVED (derivation, certificate)"
+    assert proved("because", STEPS, proof()).words == "PROVED (derivation, parts by cases; certificate)"
     assert (
         proved("because", KernelProof("formal/Theorems.v", "main", "finite data"), STEPS).words
-        == "PROVED (kernel, derivation)"
+        == "PROVED (kernel; derivation, parts by cases)"
     )
     assert refuted("because", Counterexample("code", "values")).words == "REFUTED (counterexample)"
     assert undecided("because").words == "UNDECIDED"
@@ -158,9 +160,24 @@ def test_a_theorem_must_be_one_that_the_kernel_checks():
             KernelProof.of(name, covers="finite data")
 
 
-def test_a_derivation_without_steps_is_refused():
-    with pytest.raises(ValueError, match="at least one checked step"):
-        CheckedSteps.of("proofs/some.py", [])
+@pytest.mark.parametrize(
+    ("grades", "words"),
+    [
+        ({Grade.IDENTITY: 1, Grade.INDUCTION: 1, Grade.INEQUALITY: 1}, "derivation in symbols"),
+        ({Grade.IDENTITY: 5, Grade.ENUMERATION: 1}, "derivation, parts by cases"),
+        ({Grade.ENUMERATION: 1, Grade.CITED: 1}, "derivation, parts cited"),
+    ],
+)
+def test_the_weakest_step_of_a_derivation_decides_on_its_words(grades, words):
+    assert proved("because", CheckedSteps("proofs/some.py", grades)).words == f"PROVED ({words})"
+
+
+def test_a_derivation_with_a_false_step_is_no_evidence():
+    n = sp.Symbol("n")
+    step = Step("false", "why", [Line(n, "=", n + 1, Identity())])
+    wrong = Derivation("wrong", "Wrong", ["None."], [Notation(n, "n", "a number")], [step])
+    with pytest.raises(FalseStepError, match="wrong, step false, line 1: n = n \\+ 1 is false"):
+        CheckedSteps.of(wrong)
 
 
 # --- claims ---------------------------------------------------------------------------------------------------------

@@ -15,6 +15,11 @@ def proofs_folder() -> Path:
 
     Raises:
         FileNotFoundError: It is missing from the installation.
+
+    Examples:
+        >>> from sgdvar.derivation import proofs_folder
+        >>> (proofs_folder() / "batch_mean.py").is_file()
+        True
     """
     for folder in _FOLDERS:
         if folder.is_dir():
