@@ -9,7 +9,17 @@ __all__ = ["BudgetExceededError", "CertificateError", "CheckpointError", "NonFin
 
 
 class NotExactError(TypeError):
-    """A float met exact numbers, or reached a place that needs exact numbers."""
+    """A float met exact numbers, or reached a place that needs exact numbers.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> network = sv.DeepLinearNetwork(sv.Dataset([[1], [2]], [0, 1]))
+        >>> try:
+        ...     sv.gradient_variance(sv.SGD(network, start=[0.5, 1.0], step_size=0.25), step=1)
+        ... except sv.NotExactError as error:
+        ...     print(type(error).__name__)
+        NotExactError
+    """
 
 
 class BudgetExceededError(RuntimeError):
@@ -19,6 +29,16 @@ class BudgetExceededError(RuntimeError):
         needed: The estimated amount of work, in ``unit``.
         limit: The largest amount allowed, in ``unit``.
         unit: What is counted, for example ``"batch sequences"`` or ``"seconds"``.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> data = sv.Dataset([[k] for k in range(40)], list(range(40)))
+        >>> sgd = sv.SGD(sv.LinearRegression(data), start=[0], step_size=1)
+        >>> try:
+        ...     sv.enumerate_gradient_variance(sgd, step=3, batch_size=20)
+        ... except sv.BudgetExceededError as error:
+        ...     print(error.unit, error.needed > error.limit)
+        batch sequences True
     """
 
     def __init__(self, message: str, *, needed: float, limit: float, unit: str) -> None:
@@ -37,6 +57,15 @@ class NonFiniteError(ArithmeticError):
         batch_size: The batch size of that run.
         stable_step_size: Constant step sizes in (0, stable_step_size) are mean-square stable at that batch size;
             None where the problem has no such bound.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1.0], [2.0]], [0.0, 1.0])), start=[1.0], step_size=1e200)
+        >>> try:
+        ...     sv.estimate_gradient_variance(sgd, step=3, batch_sizes=[1], replicates=100, seed=0)
+        ... except sv.NonFiniteError as error:
+        ...     print(error.batch_size, error.step)
+        1 1
     """
 
     def __init__(
@@ -50,8 +79,32 @@ class NonFiniteError(ArithmeticError):
 
 
 class CertificateError(ValueError):
-    """A certificate does not prove what it claims; the message says where it fails."""
+    """A certificate does not prove what it claims; the message says where it fails.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1], [2]], [0, 1])), start=[1], step_size=1)
+        >>> certificate = sv.certify_decreasing(sv.gradient_variance(sgd, step=1)).certificate
+        >>> try:
+        ...     sv.check_certificate(certificate, sv.gradient_variance(sgd, step=2))
+        ... except sv.CertificateError as error:
+        ...     print(type(error).__name__)
+        CertificateError
+    """
 
 
 class CheckpointError(ValueError):
-    """A checkpoint file that is damaged, or of another run or version, or that cannot be written; it is left intact."""
+    """A checkpoint file that is damaged, or of another run or version, or that cannot be written; it is left intact.
+
+    Examples:
+        >>> import pathlib, tempfile
+        >>> import sgdvar as sv
+        >>> sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1.0], [2.0]], [0.0, 1.0])), start=[1.0], step_size=0.1)
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "run.ckpt"
+        >>> _ = path.write_text("something else")
+        >>> try:
+        ...     sv.estimate_gradient_variance(sgd, step=1, batch_sizes=[1], replicates=100, seed=0, checkpoint=path)
+        ... except sv.CheckpointError as error:
+        ...     print(type(error).__name__, path.read_text())
+        CheckpointError something else
+    """

@@ -136,6 +136,14 @@ class Report:
         seed: The seed of the simulation.
         seconds: Wall time.
         curves: For each step the claimed value as a function of b.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> data = sv.Dataset([[1.0], [2.0], [1.0]], [0.0, 1.0, 2.0])
+        >>> sgd = sv.SGD(sv.LinearRegression(data), start=[1.0], step_size=0.25)
+        >>> report = sv.verify(sgd, steps=[0, 1], batch_sizes=[1, 2], seed=0)
+        >>> print(report.verdict.status, len(report.rows))
+        agreed 4
     """
 
     process: str

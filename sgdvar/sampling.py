@@ -25,17 +25,39 @@ __all__ = ["IID", "BatchDesign", "RandomReshuffling", "Sampling", "WithReplaceme
 
 @dataclass(frozen=True)
 class IID:
-    """Batches of b independent draws from a population, fresh at every step (online SGD); any b >= 1."""
+    """Batches of b independent draws from a population, fresh at every step (online SGD); any b >= 1.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> sgd = sv.SGD(sv.LinearRegression(sv.GaussianPopulation([1])), start=[0], step_size=1, sampling=sv.IID())
+        >>> print(sv.gradient_variance(sgd, step=0))
+        2 c, where c = 1/b, b >= 1
+    """
 
 
 @dataclass(frozen=True)
 class WithReplacement:
-    """Batches of b independent uniform draws from n examples, fresh at every step; any b >= 1."""
+    """Batches of b independent uniform draws from n examples, fresh at every step; any b >= 1.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> problem = sv.LinearRegression(sv.Dataset([[1], [2]], [0, 1]))
+        >>> print(sv.gradient_variance(sv.SGD(problem, start=[1], step_size=1, sampling=sv.WithReplacement()), step=0))
+        1/4 c, where c = 1/b, b >= 1
+    """
 
 
 @dataclass(frozen=True)
 class WithoutReplacement:
-    """Batches uniform among the b-subsets of n examples, fresh and independent at every step; 1 <= b <= n."""
+    """Batches uniform among the b-subsets of n examples, fresh and independent at every step; 1 <= b <= n.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> problem = sv.LinearRegression(sv.Dataset([[1], [2]], [0, 1]))
+        >>> V = sv.gradient_variance(sv.SGD(problem, start=[1], step_size=1, sampling=sv.WithoutReplacement()), step=0)
+        >>> print(V, "and", V(2), "for all examples")
+        1/4 c, where c = (n - b)/(b (n - 1)), n = 2, 1 <= b <= n and 0 for all examples
+    """
 
 
 @dataclass(frozen=True)
@@ -90,6 +112,12 @@ class BatchDesign:
     Raises:
         TypeError: ``sampling`` is none of the designs, or the number of examples no integer.
         ValueError: No examples, or a design that does not fit the source, for example IID on finite data.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1], [2]], [0, 1])), start=[1], step_size=1)
+        >>> sgd.design.variance_factor(1), sgd.design.variance_factor(2)
+        (Fraction(1, 1), Fraction(0, 1))
     """
 
     sampling: Sampling

@@ -143,6 +143,13 @@ class Verdict:
         certificate: Data that ``check_certificate`` verifies without the code that made it.
         from_batch_size: The least b from which the claim holds; 1 if proved, None if there is none or it is not known.
         witness: For a refuted claim, where it fails; the function that gives the verdict says in which form.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1], [2]], [0, 1])), start=[1], step_size=1)
+        >>> verdict = sv.certify_decreasing(sv.gradient_variance(sgd, step=1))
+        >>> print(verdict.status, verdict.from_batch_size, sv.check_certificate(verdict.certificate))
+        proved 1 True
     """
 
     status: Literal["proved", "refuted", "undecided", "agreed"]

@@ -32,6 +32,13 @@ class SearchRecord:
         best_ratio: The largest ratio of the two sides that was seen in floats; None before the first round.
         proposed: Members that violate the claim in floats and were judged exactly.
         denied: How many of these do not violate it exactly.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> claim = sv.SearchClaim(order="decreasing", quantity="gradient-variance", step=1)
+        >>> result = sv.search_counterexample(claim, sv.FiniteFamily(2, widths=(1, 1)), seed=0)
+        >>> print(result.record.seed, result.record.evaluations > 0)
+        0 True
     """
 
     seed: int
@@ -65,6 +72,13 @@ class SearchResult:
             that is 0.
         confirmed: How the values were computed a second time; None if they were not.
         record: What was searched.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> claim = sv.SearchClaim(order="decreasing", quantity="gradient-variance", step=1)
+        >>> result = sv.search_counterexample(claim, sv.FiniteFamily(2, widths=(1, 1)), seed=0)
+        >>> print(result.process)  # linear regression: there is nothing to find
+        None
     """
 
     claim: SearchClaim

@@ -28,6 +28,12 @@ def rationals(*, bound: int = 4, max_denominator: int = 3) -> st.SearchStrategy[
     Raises:
         TypeError: A bound is no integer.
         ValueError: ``bound`` is negative, or ``max_denominator`` below 1.
+
+    Examples:
+        >>> from hypothesis import find
+        >>> from sgdvar.strategies import rationals
+        >>> find(rationals(), lambda number: number.denominator > 1)
+        Fraction(1, 2)
     """
     check_count(bound, "bound")
     check_count(max_denominator, "max_denominator", least=1)
@@ -57,6 +63,12 @@ def arrays(shape: tuple[int, ...], entries: st.SearchStrategy[Any] | None = None
     Raises:
         TypeError: ``shape`` is no tuple of integers.
         ValueError: An empty shape, or ``entries`` that cannot be generated.
+
+    Examples:
+        >>> from hypothesis import find
+        >>> from sgdvar.strategies import arrays
+        >>> find(arrays((2,)), lambda array: array[0] > array[1])
+        array([Fraction(0, 1), Fraction(-1, 1)], dtype=object)
     """
     if not isinstance(shape, tuple):
         raise TypeError(f"shape must be a tuple of integers, got {shape!r}")
@@ -80,6 +92,12 @@ def matrices(columns: int, rows: Drawn[int] = ROWS) -> st.SearchStrategy[Array]:
     Raises:
         TypeError: A size is no integer.
         ValueError: A size is below 1, or cannot be generated.
+
+    Examples:
+        >>> from hypothesis import find
+        >>> from sgdvar.strategies import matrices
+        >>> find(matrices(2), lambda A: A.any())
+        array([[Fraction(0, 1), Fraction(1, 1)]], dtype=object)
     """
     check_count(columns, "columns", least=1)
     return tried(_matrices(columns, check_size(rows, "rows")), "matrices", rows)
@@ -99,6 +117,13 @@ def rotations(dimension: int) -> st.SearchStrategy[Array]:
     Raises:
         TypeError: ``dimension`` is no integer.
         ValueError: ``dimension`` is below 1.
+
+    Examples:
+        >>> from hypothesis import find
+        >>> from sgdvar.strategies import rotations
+        >>> R = find(rotations(2), lambda R: R[0, 1] != 0)
+        >>> (R @ R.T).tolist() == [[1, 0], [0, 1]]
+        True
     """
     check_count(dimension, "dimension", least=1)
     below = dimension * (dimension - 1) // 2

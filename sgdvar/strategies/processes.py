@@ -36,7 +36,15 @@ Steps: TypeAlias = Drawn[Any] | Callable[[Any], st.SearchStrategy[Any]] | None
 
 
 def weights(problem: LinearRegression) -> st.SearchStrategy[Array]:
-    """Weights in the shape that the problem asks for."""
+    """Weights in the shape that the problem asks for.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> from hypothesis import find
+        >>> from sgdvar.strategies import weights
+        >>> find(weights(sv.LinearRegression(sv.Dataset([[1, 2]], [1]))), lambda start: start.any()).shape
+        (2,)
+    """
     return arrays(problem.weight_shape)
 
 
@@ -53,6 +61,14 @@ def layers(
     Raises:
         TypeError: A size is no integer.
         ValueError: A size is below 1, or cannot be generated.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> from hypothesis import find
+        >>> from sgdvar.strategies import layers
+        >>> network = sv.DeepLinearNetwork(sv.Dataset([[1, 2]], [1]))
+        >>> [layer.shape for layer in find(layers(network, depth=2, width=3), lambda start: True)]
+        [(3, 2), (1, 3)]
     """
     sizes = check_size(depth, "depth"), check_size(width, "width")
     lists = tried(_layers(problem, *sizes), "layers", depth, width)
@@ -78,6 +94,12 @@ def step_sizes(
     Raises:
         TypeError: ``count`` is no integer.
         ValueError: ``count`` is below 1.
+
+    Examples:
+        >>> from hypothesis import find
+        >>> from sgdvar.strategies import step_sizes
+        >>> find(step_sizes(), lambda step_size: not isinstance(step_size, list))
+        Fraction(0, 1)
     """
     check_count(count, "count", least=1)
     one = rationals() if entries is None else entries
@@ -97,6 +119,14 @@ def stable_step_sizes(problem: LinearRegression, count: int = 3) -> st.SearchStr
     Raises:
         TypeError: Another problem, or other numbers.
         ValueError: ``count`` is below 1.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> from hypothesis import find
+        >>> from sgdvar.strategies import stable_step_sizes
+        >>> problem = sv.LinearRegression(sv.Dataset([[1], [2]], [0, 1]))
+        >>> find(stable_step_sizes(problem), lambda step_size: not isinstance(step_size, list)) > 0
+        True
     """
     if not isinstance(problem, LinearRegression) or problem.kind not in ("integer", "rational"):
         raise TypeError(f"problem must be a LinearRegression of ints or Fractions, got {type(problem).__name__}")
@@ -137,6 +167,15 @@ def processes(
     Raises:
         TypeError: ``max_step`` is no integer.
         ValueError: Something cannot be generated, for example a sampling that does not fit the data.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> from hypothesis import given
+        >>> from sgdvar.strategies import assert_decreasing, processes
+        >>> @given(processes())
+        ... def test(sgd):
+        ...     assert_decreasing(sv.gradient_variance(sgd, step=1))
+        >>> test()
     """
     source = _sources(sampling) if data is None else data
     problems = st.builds(LinearRegression, _as_strategy(source), weight_decay=_decays(weight_decay))
@@ -178,6 +217,12 @@ def network_processes(
         TypeError: A size is no integer.
         ValueError: A size is below 1, or something cannot be generated, for example a sampling that does not fit the
             data.
+
+    Examples:
+        >>> from hypothesis import find
+        >>> from sgdvar.strategies import network_processes
+        >>> len(find(network_processes(depth=2), lambda sgd: True).layers)
+        2
     """
     source = _sources(sampling) if data is None else data
     sizes = check_size(depth, "depth"), check_size(width, "width")
@@ -225,6 +270,12 @@ def model_processes(
     Raises:
         TypeError: ``predict`` is no function, or ``shape`` no tuple of integers.
         ValueError: An empty shape, or something cannot be generated.
+
+    Examples:
+        >>> from hypothesis import find
+        >>> from sgdvar.strategies import model_processes
+        >>> find(model_processes(lambda w, x: (w * x).sum(), (2,)), lambda sgd: True).start.shape
+        (2,)
     """
     if not callable(predict):
         raise TypeError(f"predict must be a function of (weights, x), got {predict!r}")

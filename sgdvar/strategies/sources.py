@@ -39,6 +39,12 @@ def datasets(
     Raises:
         TypeError: A size is no integer.
         ValueError: A size is below 1, or something cannot be generated.
+
+    Examples:
+        >>> from hypothesis import find
+        >>> from sgdvar.strategies import datasets
+        >>> find(datasets(n=2, p=1), lambda data: data.y.any()).y
+        array([Fraction(0, 1), Fraction(1, 1)], dtype=object)
     """
     sizes = check_size(n, "n"), check_size(p, "p"), _check_outputs(outputs)
     return tried(_datasets(*sizes, entries), "datasets", n, p, outputs, entries)
@@ -69,6 +75,12 @@ def gaussian_populations(
     Raises:
         TypeError: A size is no integer.
         ValueError: A size is below 1, or cannot be generated.
+
+    Examples:
+        >>> from hypothesis import find
+        >>> from sgdvar.strategies import gaussian_populations
+        >>> find(gaussian_populations(p=1), lambda population: population.teacher.any()).teacher
+        array([Fraction(1, 1)], dtype=object)
     """
     sizes = check_size(p, "p"), _check_outputs(outputs)
     return tried(_gaussian_populations(*sizes), "gaussian_populations", p, outputs)
@@ -108,6 +120,12 @@ def discrete_populations(
     Raises:
         TypeError: A size is no integer.
         ValueError: A size is below 1, or cannot be generated.
+
+    Examples:
+        >>> from hypothesis import find
+        >>> from sgdvar.strategies import discrete_populations
+        >>> find(discrete_populations(k=2), lambda population: True).probabilities
+        array([Fraction(1, 2), Fraction(1, 2)], dtype=object)
     """
     sizes = check_size(k, "k"), check_size(p, "p"), _check_outputs(outputs)
     check_count(max_ratio, "max_ratio", least=1)
@@ -148,6 +166,13 @@ def samplings(data: Data, *, reshuffling: bool = False) -> st.SearchStrategy[Sam
 
     Raises:
         TypeError: ``data`` is no data source.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> from hypothesis import find
+        >>> from sgdvar.strategies import samplings
+        >>> find(samplings(sv.GaussianPopulation([1])), lambda sampling: True)
+        IID()
     """
     if check_data(data).size is None:
         return _DRAWS
@@ -160,6 +185,14 @@ def batch_sizes(design: BatchDesign, *, max_value: int = 12) -> st.SearchStrateg
     Raises:
         TypeError: ``design`` is no BatchDesign, or ``max_value`` no integer.
         ValueError: ``max_value`` is below 1.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> from hypothesis import find
+        >>> from sgdvar.strategies import batch_sizes
+        >>> sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1], [2]], [0, 1])), start=[1], step_size=1)
+        >>> find(batch_sizes(sgd.design), lambda b: b > 1)
+        2
     """
     if not isinstance(design, BatchDesign):
         raise TypeError(f"design must be a BatchDesign, got {type(design).__name__}; write sgd.design")

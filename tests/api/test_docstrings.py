@@ -19,6 +19,15 @@ FUNCTIONS = [name for name, value in PUBLIC.items() if inspect.isfunction(value)
 RECORDS = [name for name, value in PUBLIC.items() if is_dataclass(value)]
 
 
+PACKAGES = ["sgdvar", "sgdvar.derivation", "sgdvar.claims", "sgdvar.assertions", "sgdvar.strategies"]
+EXAMPLED = [
+    (package, name)
+    for package in PACKAGES
+    for name in import_module(package).__all__
+    if inspect.isfunction(value := getattr(import_module(package), name)) or inspect.isclass(value)
+]
+
+
 def section(text: str, title: str) -> str:
     """The indented body of a Google section; "" where there is none."""
     found = re.search(rf"^{title}:\n((?:    .*\n|\n)+)", inspect.cleandoc(text) + "\n", re.MULTILINE)
@@ -46,6 +55,11 @@ def test_a_public_function_documents_its_arguments_in_order(name):
 @pytest.mark.parametrize("title", ["Returns", "Raises", "Examples"])
 def test_a_public_function_says_what_it_returns_and_raises_with_an_example(name, title):
     assert section(PUBLIC[name].__doc__, title)
+
+
+@pytest.mark.parametrize(("package", "name"), EXAMPLED)
+def test_every_public_name_has_an_example_that_is_run(package, name):
+    assert ">>>" in section(getattr(import_module(package), name).__doc__, "Examples")
 
 
 @pytest.mark.parametrize("name", RECORDS)
