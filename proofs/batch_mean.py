@@ -2,213 +2,240 @@
 
 from __future__ import annotations
 
-from functools import cache
-from itertools import combinations, product
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import combinations, permutations, product
 from typing import Any
 
 import sympy as sp
 
 from sgdvar.claims import CheckedSteps, Claim, KernelProof, proved
+from sgdvar.derivation import Derivation, Enumeration, Identity, Induction, Line, Notation, Signs, Step, average
 
 n, b = sp.symbols("n b", integer=True, positive=True)
-TOTAL, SQUARES = sp.symbols("P Q")  # the sum of all s_i, and the sum of all s_i^2
+s, m, q, sigma2, kappa = sp.symbols("s_i m q sigma^2 kappa")
+examples = sp.Symbol("mean_i")
+pair_mean, entries = sp.symbols("E[s_I*s_J] N_b")
+variance_with, variance_without = sp.symbols("Var(s_B)_with Var(s_B)_without")
+v, w = sp.symbols("v w", nonnegative=True)
+p, k = sp.symbols("p k", integer=True, positive=True)
+S, M, F = sp.MatrixSymbol("S_i", p, k), sp.MatrixSymbol("M", p, k), sp.MatrixSymbol("F", p, p)
+own_form, mean_form, batch_form = sp.symbols("beta_i beta_M E[beta_B]")
+c_independent, c_without = sp.Function("c_ind"), sp.Function("c_wor")
 
-Step = tuple[str, str, str]
-"""A statement (LaTeX), its reason, and how it was checked."""
+independent = 1 / b
+without_replacement = (n - b) / (b * (n - 1))
+pair_form = (n**2 * mean_form - n * own_form) / (n * (n - 1))
 
-
-def steps() -> list[Step]:
-    """Checks every step of the derivation.
-
-    Returns:
-        Each statement as LaTeX, with its reason and how it was checked.
-
-    Raises:
-        AssertionError: A step is false.
-    """
-    return [
-        one_draw(),
-        two_draws_without_replacement(),
-        mean_of_draws(),
-        factor_of_each_design(),
-        every_batch_enumerated(),
-        quadratic_maps(),
-        factor_decreases(),
-        factor_at_twice_the_size(),
-        replacement_never_helps(),
-    ]
-
-
-def identity(left: Any, right: Any) -> None:
-    """Checks that two rational functions are the same.
-
-    Raises:
-        AssertionError: They differ.
-    """
-    difference = sp.cancel(sp.together(left - right))
-    if difference != 0:
-        raise AssertionError(f"{left} = {right} is false: the difference is {difference}")
-
-
-def one_draw() -> Step:
-    """The mean and variance of one uniform draw."""
-    mean, variance = TOTAL / n, population_variance()
-    values = sp.symbols("s1:4")
-    sums = {TOTAL: sum(values), SQUARES: sum(s**2 for s in values), n: 3}
-    identity(variance.subs(sums), sum((s - mean.subs(sums)) ** 2 for s in values) / 3)
-    return (
-        r"E\, s_I &= m := \frac1n \sum_i s_i, \\ "
-        r"\operatorname{Var}(s_I) &= \sigma^2 := \frac1n \sum_i (s_i - m)^2 = \frac1n \sum_i s_i^2 - m^2",
-        r"One draw $I$ is uniform on the $n$ examples, and $s_1, \dots, s_n$ are any numbers. For a population, $m$ "
-        r"and $\sigma^2$ are its mean and variance.",
-        "the two forms of the variance as an identity in symbols for n = 3; otherwise a definition",
-    )
+SYMBOLS = [
+    Notation(n, "n", "number of examples"),
+    Notation(b, "b", "batch size; $b \\le n$ without replacement"),
+    Notation(s, "s_i", "a number for each example"),
+    Notation(examples, r"\frac1n \sum_{i=1}^n", "mean over all examples; for a population, its expectation"),
+    Notation(m, "m", "mean of $s_i$ over all examples"),
+    Notation(q, "q", "mean of $s_i^2$ over all examples"),
+    Notation(sigma2, r"\sigma^2", "population variance of $s_i$, with the divisor $n$"),
+    Notation(pair_mean, r"E[s_I s_J]", "expectation for two distinct draws of one batch"),
+    Notation(kappa, r"\kappa", "covariance of two draws of one batch"),
+    Notation(entries, "N_b", "sum of the $b^2$ entries of the covariance matrix of the $b$ draws"),
+    Notation(
+        variance_with,
+        r"\operatorname{Var}_{\mathrm{ind}}(s_B)",
+        r"variance of the batch mean $s_B = \frac1b \sum_{i \in B} s_i$, independent draws",
+    ),
+    Notation(variance_without, r"\operatorname{Var}_{\mathrm{wor}}(s_B)", "the same without replacement"),
+    Notation(c_independent, r"c_{\mathrm{ind}}", "variance factor of independent draws"),
+    Notation(c_without, r"c_{\mathrm{wor}}", "variance factor without replacement"),
+    Notation(S, "S_i", "a matrix for each example"),
+    Notation(M, "M", "mean of $S_i$ over all examples"),
+    Notation(F, "F", r"a matrix: the bilinear form $\beta(S, S') = S^\top F S'$"),
+    Notation(v, "v", "$n - 2$"),
+    Notation(w, "w", "$b - 1$"),
+    Notation(own_form, r"\overline{\beta(S_i, S_i)}", r"mean of $\beta(S_i, S_i)$ over all examples"),
+    Notation(mean_form, r"\beta(M, M)", r"the form at the mean"),
+    Notation(batch_form, r"E\,\beta(S_B, S_B)", r"expectation of the form at the batch mean $S_B$"),
+]
 
 
-def two_draws_without_replacement() -> Step:
-    """The covariance of two draws that are distinct."""
-    product_mean = (TOTAL**2 - SQUARES) / (n * (n - 1))
-    identity(product_mean - (TOTAL / n) ** 2, -population_variance() / (n - 1))
-    return (
-        r"\operatorname{Cov}(s_I, s_J) = \frac{(\sum_i s_i)^2 - \sum_i s_i^2}{n(n-1)} - m^2 = -\frac{\sigma^2}{n-1}",
-        r"Without replacement two draws $I \ne J$ of one batch are uniform on the $n(n-1)$ ordered pairs. With "
-        r"replacement, and from a population, they are independent and the covariance is 0.",
-        "identity of rational functions in n, the sum and the sum of squares: every n",
-    )
+def pairs() -> Iterator[Mapping[Any, Any]]:
+    """Two distinct draws, every pair, for numbers that are symbols."""
+    for size in (2, 3, 4):
+        values = sp.symbols(f"s1:{size + 1}")
+        drawn = list(permutations(values, 2))
+        moments = {m: sum(values) / size, q: sum(value**2 for value in values) / size}
+        yield {n: sp.Integer(size), **moments, pair_mean: sum(x * y for x, y in drawn) / len(drawn)}
 
 
-def mean_of_draws() -> Step:
-    """The variance of a mean of b draws, from the covariance of two of them."""
-    variance, covariance = sp.symbols("sigma2 kappa")
-    for size in range(1, 6):
-        pairs = [variance if i == j else covariance for i in range(size) for j in range(size)]
-        identity(sum(pairs) / size**2, mean_variance(variance, covariance).subs(b, size))
-    return (
-        r"\operatorname{Var}\Bigl(\frac1b \sum_{k=1}^b s_{I_k}\Bigr) = \frac{b\,\sigma^2 + b(b-1)\,\kappa}{b^2}, "
-        r"\qquad \kappa = \operatorname{Cov}(s_I, s_J)",
-        r"The covariance matrix of the $b$ draws has $b$ entries $\sigma^2$ and $b(b-1)$ entries $\kappa$.",
-        "the entries counted for b = 1, ..., 5",
-    )
+def batches(variance: Any) -> Iterator[Mapping[Any, Any]]:
+    """The variance of the mean as a sum over every batch, for numbers that are symbols."""
+    is_independent = variance == variance_with
+    for size in (2, 3, 4):
+        values = sp.symbols(f"s1:{size + 1}")
+        for batch in range(1, 4 if is_independent else size + 1):
+            drawn = product(values, repeat=batch) if is_independent else combinations(values, batch)
+            means = [sum(one) / sp.Integer(batch) for one in drawn]
+            sizes = {n: sp.Integer(size), b: sp.Integer(batch)}
+            yield {**sizes, sigma2: variance_of(values), variance: variance_of(means)}
 
 
-def factor_of_each_design() -> Step:
-    """The variance factor c(b)."""
-    variance = sp.Symbol("sigma2")
-    identity(mean_variance(variance, 0), variance * independent())
-    identity(mean_variance(variance, -variance / (n - 1)), variance * without_replacement())
-    return (
-        r"\operatorname{Var}\Bigl(\frac1b \sum_{k=1}^b s_{I_k}\Bigr) &= c(b)\,\sigma^2, \\ "
-        r"c(b) &= \begin{cases} \dfrac1b & \text{independent draws} \\[1ex] "
-        r"\dfrac{n-b}{b(n-1)} & \text{without replacement, } 1 \le b \le n \end{cases}",
-        r"Put $\kappa = 0$, and $\kappa = -\sigma^2/(n-1)$. For $n = 1$ there is nothing to vary, and $c(1) = 0$.",
-        "identity of rational functions in n and b: every n and b",
-    )
+def forms() -> Iterator[Mapping[Any, Any]]:
+    """A bilinear form of the mean of vectors in the plane, as a sum over every batch."""
+    form = sp.Matrix(2, 2, sp.symbols("f11 f12 f21 f22"))
+    vectors = [sp.Matrix(sp.symbols(f"x{i} y{i}")) for i in range(1, 4)]
+
+    def beta(vector: Any) -> Any:
+        return (vector.T * form * vector)[0]
+
+    for batch in (1, 2, 3):
+        means = [sum(one, sp.zeros(2, 1)) / batch for one in combinations(vectors, batch)]
+        yield {
+            n: sp.Integer(3),
+            b: sp.Integer(batch),
+            own_form: sum(map(beta, vectors)) / 3,
+            mean_form: beta(sum(vectors, sp.zeros(2, 1)) / 3),
+            batch_form: sum(map(beta, means)) / len(means),
+        }
 
 
-def every_batch_enumerated() -> Step:
-    """The same variance as a sum over every batch."""
-    for size in range(2, 5):
-        s = sp.symbols(f"s1:{size + 1}")
-        variance = population_variance().subs({TOTAL: sum(s), SQUARES: sum(x**2 for x in s), n: size})
-        for batch in range(1, size + 1):
-            subsets = list(combinations(s, batch))
-            identity(variance_over(subsets), variance * without_replacement().subs({n: size, b: batch}))
-        for batch in range(1, 4):
-            identity(variance_over(list(product(s, repeat=batch))), variance * independent().subs(b, batch))
-    return (
-        r"\frac{1}{\#\mathcal B} \sum_{B \in \mathcal B} (s_B - m)^2 = c(b)\,\sigma^2, \qquad "
-        r"s_B = \frac1b \sum_{i \in B} s_i",
-        r"The definition itself, without covariances: the sum over the set $\mathcal B$ of all batches.",
-        "exhaustive enumeration in symbols: n = 2, 3, 4 with every b without replacement, and b = 1, 2, 3 with "
-        "replacement",
-    )
+def variance_of(values: Any) -> Any:
+    """The variance of equally likely numbers."""
+    return sum(value**2 for value in values) / len(values) - (sum(values) / len(values)) ** 2
 
 
-def quadratic_maps() -> Step:
-    """The same factor for every quadratic function of a batch mean of vectors or matrices."""
-    entries = sp.Matrix(2, 3, sp.symbols("x1:4 y1:4"))  # three vectors (x_i, y_i) in the plane
-    form = sp.Matrix(2, 2, sp.symbols("beta11 beta12 beta21 beta22"))
-    vectors = [entries[:, i] for i in range(3)]
-    mean = sum(vectors, sp.zeros(2, 1)) / 3
-    spread = sum(((v - mean).T * form * (v - mean))[0] for v in vectors) / 3
-    for batch in range(1, 4):
-        means = [sum(subset, sp.zeros(2, 1)) / batch for subset in combinations(vectors, batch)]
-        average = sum((v.T * form * v)[0] for v in means) / len(means)
-        factor = without_replacement().subs({n: 3, b: batch})
-        identity(average, (mean.T * form * mean)[0] + factor * spread)
-    return (
-        r"E\,\beta(s_B, s_B) = \beta(m, m) + c(b)\, \frac1n \sum_i \beta(s_i - m,\, s_i - m)",
-        r"For vectors or matrices $s_i$ and any bilinear $\beta$: the variance is the case $\beta(s, s') = s s'$, both "
-        r"sides are linear in $\beta$, and the covariances of two coordinates follow from variances by polarisation.",
-        "exhaustive enumeration in symbols: three vectors in the plane, every bilinear form, every b",
-    )
+def spread_of(covariance: Any) -> Any:
+    """The variance of the mean of b draws, any two of which have a covariance."""
+    return (b * sigma2 + b * (b - 1) * covariance) / b**2
 
 
-def factor_decreases() -> Step:
-    """c(b) decreases in b."""
-    identity(independent() - independent().subs(b, b + 1), 1 / (b * (b + 1)))
-    gap = without_replacement() - without_replacement().subs(b, b + 1)
-    identity(gap, n / ((n - 1) * b * (b + 1)))
-    identity(without_replacement().subs(b, n), 0)
-    return (
-        r"c(b) - c(b+1) = \frac{1}{b(b+1)} \quad\text{or}\quad \frac{n}{(n-1)\,b(b+1)}",
-        r"Both differences are positive, so a larger batch has the smaller factor. No factor is negative: without "
-        r"replacement the last one is $c(n) = 0$.",
-        "identities of rational functions in n and b: every n and b",
-    )
+one_draw = Step(
+    "one-draw",
+    r"One draw $I$ is uniform on the $n$ examples, so $E\, s_I = m$, and its variance is $\sigma^2$. For a population "
+    r"these are its mean and variance.",
+    [Line(sigma2, "=", average(s**2, examples, s) - m**2, Identity(means={s: m}))],
+    definitions=[(sigma2, average((s - m) ** 2, examples, s))],
+)
+
+two_draws = Step(
+    "two-draws",
+    r"Without replacement two draws $I \ne J$ of a batch are uniform on the $n(n-1)$ ordered pairs. With replacement, "
+    r"and from a population, they are independent and the covariance is 0.",
+    [
+        Line(
+            pair_mean,
+            "=",
+            ((n * m) ** 2 - n * q) / (n * (n - 1)),
+            Enumeration("all ordered pairs in symbols, n = 2, 3, 4", pairs),
+        ),
+        Line(kappa, "=", -sigma2 / (n - 1), Identity(given={q: sigma2 + m**2})),
+    ],
+    definitions=[(kappa, ((n * m) ** 2 - n * q) / (n * (n - 1)) - m**2)],
+)
+
+mean_of_draws = Step(
+    "mean-of-draws",
+    r"The covariance matrix of the $b$ draws has $\sigma^2$ on its diagonal, $\kappa$ elsewhere. One more draw adds a "
+    r"diagonal entry and $2b$ others. The variance of the mean is the sum of all entries, divided by $b^2$.",
+    [
+        Line(
+            entries,
+            "=",
+            b * sigma2 + b * (b - 1) * kappa,
+            Induction(b, base=1, first=sigma2, step=lambda value, size: value + sigma2 + 2 * size * kappa),
+        )
+    ],
+)
 
 
-def factor_at_twice_the_size() -> Step:
-    """c(2b) is at most half of c(b)."""
-    identity(independent() / 2 - independent().subs(b, 2 * b), 0)
-    identity(without_replacement() / 2 - without_replacement().subs(b, 2 * b), 1 / (2 * (n - 1)))
-    return (
-        r"\tfrac12 c(b) - c(2b) = 0 \quad\text{or}\quad \frac{1}{2(n-1)}",
-        r"Doubling the batch at least halves the factor (without replacement for $2b \le n$).",
-        "identities of rational functions in n and b: every n and b",
-    )
+factor = Step(
+    "factor",
+    r"Divide by $b^2$: for independent draws $\kappa = 0$, without replacement $\kappa = -\sigma^2/(n-1)$. So "
+    r"$\operatorname{Var}(s_B) = c(b)\,\sigma^2$: the **variance factor** $c(b)$ is $\frac1b$ or $\frac{n-b}{b(n-1)}$. "
+    r"For $n = 1$ there is nothing to vary, and $c(1) = 0$.",
+    [
+        Line(
+            variance_with,
+            "=",
+            independent * sigma2,
+            Identity(given={variance_with: spread_of(sp.S.Zero)}),
+            also=(Enumeration("every batch in symbols, n = 2, 3, 4, b = 1, 2, 3", partial(batches, variance_with)),),
+        ),
+        Line(
+            variance_without,
+            "=",
+            without_replacement * sigma2,
+            Identity(given={variance_without: spread_of(-sigma2 / (n - 1))}),
+            also=(Enumeration("every batch in symbols, n = 2, 3, 4, every b", partial(batches, variance_without)),),
+        ),
+    ],
+)
 
+quadratic = Step(
+    "quadratic",
+    r"The same factor for every bilinear form of vectors or matrices: an example with itself gives "
+    r"$\overline{\beta(S_i, S_i)}$, and two distinct examples the mean over all ordered pairs of them. "
+    r"What multiplies $c(b)$ is the mean of $\beta(S_i - M, S_i - M)$. With replacement put $\frac1b$ for $c(b)$.",
+    [
+        Line(
+            batch_form,
+            "=",
+            mean_form + without_replacement * (own_form - mean_form),
+            Identity(given={batch_form: (b * own_form + b * (b - 1) * pair_form) / b**2}),
+            also=(Enumeration("every batch of three vectors in the plane, every form", forms),),
+        ),
+        Line(
+            average((S - M).T * F * (S - M), examples, S),
+            "=",
+            average(S.T * F * S, examples, S) - M.T * F * M,
+            Identity(means={S: M}),
+        ),
+    ],
+)
 
-def replacement_never_helps() -> Step:
-    """Drawing with replacement has the larger factor."""
-    identity(independent() - without_replacement(), (b - 1) / (b * (n - 1)))
-    return (
-        r"\frac1b - \frac{n-b}{b(n-1)} = \frac{b-1}{b(n-1)} \ge 0",
-        r"With replacement the factor is larger, except at $b = 1$.",
-        "identity of rational functions in n and b: every n and b",
-    )
+BOTH = [(c_independent(b), independent), (c_without(b), without_replacement)]
 
+factor_decreases = Step(
+    "factor-decreases",
+    r"A larger batch has the smaller factor: both differences are positive. No factor is negative: without replacement "
+    r"the last one is 0.",
+    [
+        Line(c_independent(b) - c_independent(b + 1), "=", 1 / (b * (b + 1)), Identity()),
+        Line(c_without(b) - c_without(b + 1), "=", n / ((n - 1) * b * (b + 1)), Identity()),
+        Line(c_without(b), ">", c_without(b + 1), Signs({n: 2 + v, b: 1 + w})),
+        Line(c_without(n), "=", 0, Identity()),
+    ],
+    definitions=BOTH,
+)
 
-def population_variance() -> Any:
-    """The variance with divisor n, from the sum and the sum of squares."""
-    return SQUARES / n - (TOTAL / n) ** 2
+twice_the_size = Step(
+    "twice-the-size",
+    r"Doubling the batch at least halves the factor (without replacement for $2b \le n$).",
+    [
+        Line(c_independent(b) / 2 - c_independent(2 * b), "=", 0, Identity()),
+        Line(c_without(b) / 2 - c_without(2 * b), "=", 1 / (2 * (n - 1)), Identity()),
+    ],
+    definitions=BOTH,
+)
 
+replacement = Step(
+    "replacement",
+    r"With replacement the factor is larger, except at $b = 1$.",
+    [
+        Line(c_independent(b) - c_without(b), "=", (b - 1) / (b * (n - 1)), Identity()),
+        Line(c_independent(b), ">=", c_without(b), Signs({n: 2 + v, b: 1 + w})),
+    ],
+    definitions=BOTH,
+)
 
-def mean_variance(variance: Any, covariance: Any) -> Any:
-    """The variance of a mean of b draws."""
-    return (b * variance + b * (b - 1) * covariance) / b**2
-
-
-def independent() -> Any:
-    """c(b) for independent draws."""
-    return 1 / b
-
-
-def without_replacement() -> Any:
-    """c(b) without replacement."""
-    return (n - b) / (b * (n - 1))
-
-
-def variance_over(batches: list[tuple[Any, ...]]) -> Any:
-    """The variance of the batch mean, all batches being equally likely."""
-    means = [sum(batch) / sp.Integer(len(batch)) for batch in batches]
-    return sum(mean**2 for mean in means) / len(means) - (sum(means) / len(means)) ** 2
-
-
-@cache
-def checked() -> CheckedSteps:
-    """The evidence that every step was checked, once for all claims of this file."""
-    return CheckedSteps.of(__file__, steps())
+DERIVATION = Derivation(
+    "batch_mean",
+    "The variance of a batch mean",
+    [
+        "Batches are drawn independently: $b$ draws with replacement from $n$ examples or from a population, or a "
+        "uniform subset of $b$ of $n$ examples, where $n > 1$."
+    ],
+    SYMBOLS,
+    [one_draw, two_draws, mean_of_draws, factor, quadratic, factor_decreases, twice_the_size, replacement],
+)
 
 
 CLAIMS = [
@@ -219,7 +246,7 @@ CLAIMS = [
         "folklore",
         lambda: proved(
             "the weights are fixed, and the gradient is a batch mean: c(b) = 1/b",
-            checked(),
+            CheckedSteps.of(DERIVATION),
             KernelProof.of("first_gradient_variance", covers="draws with replacement from finite data"),
         ),
     ),
@@ -228,5 +255,4 @@ CLAIMS = [
 
 
 if __name__ == "__main__":
-    for number, (statement, _, how) in enumerate(steps(), 1):
-        print(f"{number}. {statement}\n   checked: {how}\n")
+    print(DERIVATION.check().to_text())

@@ -2,214 +2,300 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import product
+from collections.abc import Iterator, Mapping
+from itertools import combinations, product
 from typing import Any
 
 import sympy as sp
 
-SHAPES = [(1, 1), (2, 1), (1, 2)]  # features p and outputs q
+from sgdvar.derivation import Derivation, Enumeration, Identity, Line, Notation, Step, average
 
-Step = tuple[str, str, str]
-"""A statement (LaTeX), its reason, and how it was checked."""
+p, q, m, r, r2 = sp.symbols("p q m r r'", integer=True, positive=True)
+point, argument = sp.symbols("u a", real=True)
+fourth, s, noise, c, variance, inner = sp.symbols("E[X_1*X_2*X_3*X_4] s sigma^2 c Var(g_t|w_t) <Sigma;N>")
+arguments, g = sp.symbols("a_1:5"), sp.IndexedBase("g")
+E, density = sp.Symbol("E"), sp.Function("phi")
+joint, Sigma = sp.MatrixSymbol("xtilde", m, 1), sp.MatrixSymbol("Sigma", m, m)
+directions = [sp.MatrixSymbol(f"v_{number}", m, 1) for number in (1, 2, 3, 4)]
+N, Q, P = sp.MatrixSymbol("N", m, m), sp.MatrixSymbol("Q", p, m), sp.MatrixSymbol("P", p, m)
+x, y = sp.MatrixSymbol("x", p, 1), sp.MatrixSymbol("y", q, 1)
+S, C, W, D = (sp.MatrixSymbol(*shape) for shape in (("S", p, p), ("C", p, r), ("W", q, p), ("D", q, r2)))
+e, C_e, V_M = sp.MatrixSymbol("e", p, 1), sp.MatrixSymbol("C_e", p, p), sp.MatrixSymbol("V(M)", p, p)
 
+SYMBOLS = [
+    Notation(point, "u", "a real number"),
+    Notation(density, r"\varphi", "density of a standard normal variable"),
+    Notation(E, "E", "expectation over one example"),
+    Notation(argument, "a", "a real number"),
+    Notation(fourth, r"E\, X_1 X_2 X_3 X_4", r"for four numbers $X_i = v_i^\top \tilde x$"),
+    Notation(g.label, "g", r"$g_{i,j} = E\, X_i X_j = v_i^\top \Sigma v_j$"),
+    *(Notation(one, f"v_{place}", "any vector") for place, one in enumerate(directions, 1)),
+    Notation(x, "x", r"inputs, $x = C \xi$, with $p$ features"),
+    Notation(y, "y", r"targets, $y = W x + D \zeta$, where $\zeta$ is standard normal and independent of $\xi$"),
+    Notation(C, "C", "factor of the inputs"),
+    Notation(W, "W", "teacher, $W^*$"),
+    Notation(D, "D", "factor of the label noise"),
+    Notation(S, "S", r"$E\, x x^\top$"),
+    Notation(joint, r"\tilde x", r"inputs with the negated targets below them: a linear function of $\xi$ and $\zeta$"),
+    Notation(Sigma, r"\Sigma", r"$E\, \tilde x \tilde x^\top$"),
+    Notation(N, "N", "any matrix, symmetric or not"),
+    Notation(inner, r"\langle \Sigma, N \rangle", r"$\operatorname{tr}(\Sigma N)$: the sum of all products of entries"),
+    Notation(Q, "Q", r"picks the inputs: $x = Q \tilde x$"),
+    Notation(P, "P", r"$E\, x \tilde x^\top$"),
+    Notation(V_M, "V(M)", "covariance of one example's gradient: the map of {doc}`linear_regression`, one output"),
+    Notation(e, "e", "error $w - w^*$ of the weights"),
+    Notation(C_e, "C_e", r"$E\, e e^\top$, for weights that are independent of the example"),
+    Notation(noise, r"\sigma^2", "variance of the label noise"),
+    Notation(s, "s", "variance of each input"),
+    Notation(p, "p", "number of features"),
+    Notation(c, "c", "variance factor $c(b)$ of {doc}`batch_mean`"),
+    Notation(variance, r"\operatorname{Var}(g_t \mid w_t)", "conditional variance, of the last batch alone"),
+]
 
-def steps() -> list[Step]:
-    """Checks every step of the derivation.
-
-    Returns:
-        Each statement as LaTeX, with its reason and how it was checked.
-
-    Raises:
-        AssertionError: A step is false.
-    """
-    return [
-        second_moments(),
-        moments_of_one_normal(),
-        fourth_moments(),
-        covariance_map(),
-        covariance_map_by_integration(),
-        error_and_label_noise(),
-        gradient_at_fixed_weights(),
-    ]
-
-
-def identity(left: Any, right: Any) -> None:
-    """Checks that two polynomials, or matrices of polynomials, are the same.
-
-    Raises:
-        AssertionError: They differ.
-    """
-    difference = sp.Matrix([left - right]).expand()
-    if not difference.is_zero_matrix:
-        raise AssertionError(f"{left} = {right} is false: the difference is {difference}")
-
-
-def second_moments() -> Step:
-    """The second moments of inputs and negated targets."""
-    for p, q in SHAPES:
-        C, D, teacher = generic("c", p, p), generic("d", q, q), generic("w", q, p)
-        factor = C.row_join(sp.zeros(p, q)).col_join((-teacher * C).row_join(-D))
-        S = C * C.T
-        identity(factor * factor.T, joint_moments(S, teacher, D * D.T))
-    return (
-        r"\Sigma &= E\, \tilde x \tilde x^\top = \begin{pmatrix} S & -S W^{*\top} \\ "
-        r"-W^* S & W^* S W^{*\top} + D D^\top \end{pmatrix}, \\ "
-        r"\tilde x &= \begin{pmatrix} x \\ -y \end{pmatrix}, \qquad P = E\, x \tilde x^\top = (S, -S W^{*\top})",
-        r"The population is $x = C \xi$ and $y = W^* x + D \zeta$, where all entries of $\xi$ and $\zeta$ are "
-        r"independent standard normal variables, and $S = C C^\top$. So $\tilde x = F (\xi, \zeta)$ is Gaussian with "
-        r"mean 0, and $\Sigma = F F^\top$.",
-        "identity in symbols for p = 1 with one and two outputs and p = 2 with one, every teacher and factor",
-    )
+THREE_POINTS = ((sp.Rational(2, 3), 0), (sp.Rational(1, 6), sp.sqrt(3)), (sp.Rational(1, 6), -sp.sqrt(3)))
+RULE = "three points with the moments of a normal variable up to the fifth"
 
 
-def moments_of_one_normal() -> Step:
-    """The moments of a standard normal variable."""
-    u = sp.Symbol("u", real=True)
-    for power, moment in enumerate(NORMAL_MOMENTS):
-        identity(sp.integrate(u**power * sp.exp(-(u**2) / 2), (u, -sp.oo, sp.oo)) / sp.sqrt(2 * sp.pi), moment)
-    return (
-        r"E\, \xi = E\, \xi^3 = 0, \qquad E\, \xi^2 = 1, \qquad E\, \xi^4 = 3",
-        r"The only place where the normal density enters: $E\, \xi^k = \int u^k\, e^{-u^2/2}\, du / \sqrt{2 \pi}$.",
-        "integrated in symbols for k = 0, ..., 4",
-    )
+def normals(count: int) -> list[tuple[Any, Any]]:
+    """Columns of independent variables, each with three points, and their probabilities."""
+    drawn = list(product(THREE_POINTS, repeat=count))
+    return [(sp.prod([weight for weight, _ in one]), sp.Matrix([value for _, value in one])) for one in drawn]
 
 
-def fourth_moments() -> Step:
-    """Isserlis' theorem for fourth moments."""
-    factor, xi = generic("f", 4, 4), sp.Matrix(sp.symbols("xi1:5"))
-    identity(expectation(sp.prod(factor * xi), xi), pairings(factor * factor.T, 0, 1, 2, 3))
-    return (
-        r"E\, \tilde x_i \tilde x_j \tilde x_k \tilde x_l = \Sigma_{ij} \Sigma_{kl} + \Sigma_{ik} \Sigma_{jl} "
-        r"+ \Sigma_{il} \Sigma_{jk}",
-        r"Isserlis' theorem: the sum over the three pairings. Expand the product of four entries of $F \xi$, with "
-        r"$\Sigma = F F^\top$, and take expectations by independence and the moments above. Both sides are linear in "
-        r"each of the four rows of $F$, so four rows and four variables stand for every number of them.",
-        "expanded in symbols for four variables, every F",
-    )
+def correlated() -> Iterator[Mapping[Any, Any]]:
+    """Four linear functions of two variables, with every factor."""
+    factor = generic("f", 2, 2)
+    columns = [sp.Matrix([1, 0]), sp.Matrix([1, 2]), sp.Matrix([-1, 1]), sp.Matrix(sp.symbols("v1 v2"))]
+    outcomes = [(weight, factor * column) for weight, column in normals(2)]
+    products = [weight * sp.prod([(one.T * value)[0] for one in columns]) for weight, value in outcomes]
+    yield {
+        **dict(zip(directions, columns, strict=True)),
+        E: [(weight, {joint: value}) for weight, value in outcomes],
+        g: lambda row, column: (columns[row - 1].T * factor * factor.T * columns[column - 1])[0],
+        Sigma: factor * factor.T,
+        inner: (columns[1].T * factor * factor.T * columns[2])[0],
+        fourth: sp.expand(sum(products)),
+    }
 
 
-def covariance_map() -> Step:
-    """The covariance map as a sum over pairings."""
-    for p, q in SHAPES:
-        m = p + q
-        sigma, N = symmetric("s", m), generic("n", m, m)
-        P, S = sigma[:p, :], sigma[:p, :p]
-
-        def fourth(i: int, j: int, sigma: Any = sigma, N: Any = N, m: int = m) -> Any:
-            return sum(N[k, l] * pairings(sigma, i, k, l, j) for k, l in product(range(m), repeat=2))
-
-        identity(sp.Matrix(p, p, fourth) - P * N * P.T, closed_form(sigma, N, P, S))
-    return (
-        r"\operatorname{cov}(N) &:= E[x \tilde x^\top N \tilde x x^\top] - P N P^\top \\ "
-        r"&= \langle \Sigma, N \rangle\, S + P N^\top P^\top, \qquad \langle \Sigma, N \rangle = \sum_{k,l} "
-        r"\Sigma_{kl} N_{kl}",
-        r"The entry $(i, j)$ of the expectation is $\sum_{k,l} N_{kl}\, E\, x_i \tilde x_k \tilde x_l x_j$. Its three "
-        r"pairings give $P N P^\top$, $P N^\top P^\top$ and $\langle \Sigma, N \rangle S$.",
-        "identity in symbols for p = 1 with one and two outputs and p = 2 with one, every symmetric Sigma and every N, "
-        "symmetric or not",
-    )
+def examples() -> Iterator[Mapping[Any, Any]]:
+    """Inputs and targets from their definition: in symbols for one feature and one output, else in numbers."""
+    for features, outputs in ((1, 1), (1, 2), (2, 1)):
+        if features + outputs == 2:
+            given = {C: generic("c", 1, 1), W: generic("w", 1, 1), D: generic("d", 1, 1)}
+        else:
+            sides = {C: (features, features), W: (outputs, features), D: (outputs, outputs)}
+            given = {matrix: sp.Matrix(*sides[matrix], lambda row, column: row + 2 * column + 1) for matrix in sides}
+        outcomes = []
+        for weight, column in normals(features + outputs):
+            inputs = given[C] * column[:features, :]
+            targets = given[W] * inputs + given[D] * column[features:, :]
+            outcomes.append((weight, {x: inputs, y: targets, joint: sp.Matrix([*inputs, *(-targets)])}))
+        Sigma_ = total(weight * outcome[joint] * outcome[joint].T for weight, outcome in outcomes)
+        matrix = generic("n", features + outputs, features + outputs)
+        selected = sp.eye(features).row_join(sp.zeros(features, outputs))
+        yield {**given, E: outcomes, Sigma: Sigma_, N: matrix, Q: selected, inner: (Sigma_ * matrix).trace()}
 
 
-def covariance_map_by_integration() -> Step:
-    """The covariance map from its definition, without Isserlis' theorem."""
-    teacher, scale, noise = sp.symbols("w* C D")
-    xi = sp.Matrix(sp.symbols("xi zeta"))
-    x = scale * xi[0]
-    extended = sp.Matrix([x, -(teacher * x + noise * xi[1])])
-    N = generic("n", 2, 2)
-    sigma = joint_moments(sp.Matrix([[scale**2]]), sp.Matrix([[teacher]]), sp.Matrix([[noise**2]]))
-    P, S = sigma[:1, :], sigma[:1, :1]
-    second = expectation(x**2 * (extended.T * N * extended)[0], xi)
-    identity(sp.Matrix([second]) - P * N * P.T, closed_form(sigma, N, P, S))
-    return (
-        r"E[x^2\, \tilde x^\top N \tilde x] - P N P^\top = \langle \Sigma, N \rangle\, S + P N^\top P^\top "
-        r"\qquad (p = q = 1)",
-        r"The definition itself: $x = C \xi$ and $y = w^* x + D \zeta$ put in, and the expectation taken monomial by "
-        r"monomial.",
-        "expanded in symbols for one feature and one output, every C, D, teacher and N",
-    )
+def gradients() -> Iterator[Mapping[Any, Any]]:
+    """The covariance of one example's gradient at fixed weights, from the definition: one output, p = 1, 2."""
+    for features in (1, 2):
+        factor, error, scale = generic("c", features, features), generic("e", features, 1), sp.Symbol("sigma")
+        yield {S: factor * factor.T, C_e: error * error.T, noise: scale**2, V_M: covariance(factor, error, scale)}
 
 
-def error_and_label_noise() -> Step:
-    """The same map in terms of the error of the weights and the label noise."""
-    noise = sp.Symbol("sigma2")
-    for p in range(1, 4):
-        S, teacher = symmetric("s", p), generic("w", 1, p)
-        second, mean = symmetric("m", p), generic("z", p, 1)
-        M = second.row_join(mean).col_join(mean.T.row_join(sp.ones(1, 1)))
-        sigma = joint_moments(S, teacher, sp.Matrix([[noise]]))
-        error = second - mean * teacher - teacher.T * mean.T + teacher.T * teacher
-        expected = S * error * S + (S * error).trace() * S + noise * S
-        identity(closed_form(sigma, M, sigma[:p, :], S), expected)
-    return (
-        r"V(M) &= \operatorname{cov}(M) = S C_e S + \operatorname{tr}(S C_e)\, S + \sigma^2 S, \\ "
-        r"C_e &= E\, (w - w^*)(w - w^*)^\top, \qquad M = E\, z z^\top, \quad z = \begin{pmatrix} w \\ 1 \end{pmatrix}",
-        r"One output with label noise $\sigma^2 = D D^\top$, and weights independent of the example. One example's "
-        r"gradient is $x \tilde x^\top z$, so this is the map $V$ of the recursion, for a population.",
-        "identity in symbols for p = 1, 2, 3, every S, teacher, noise and M",
-    )
+def spherical() -> Iterator[Mapping[Any, Any]]:
+    """The variance of one example's gradient at fixed weights, for inputs of equal variance."""
+    for features in (1, 2):
+        root, error, scale = sp.Symbol("root"), generic("e", features, 1), sp.Symbol("sigma")
+        trace = covariance(root * sp.eye(features), error, scale).trace()
+        yield {p: sp.Integer(features), s: root**2, e: error, noise: scale**2, c: sp.S.One, variance: trace}
 
 
-def gradient_at_fixed_weights() -> Step:
-    """The variance of the gradient at fixed weights, with uncorrelated inputs of equal variance."""
-    s, noise = sp.symbols("s sigma2")
-    for p in range(1, 4):
-        error = generic("e", p, 1)
-        length, S = (error.T * error)[0], s * sp.eye(p)
-        C = error * error.T
-        covariance = S * C * S + (S * C).trace() * S + noise * S
-        identity(covariance.trace(), (p + 1) * s**2 * length + p * s * noise)
-    xi, gap = sp.Matrix(sp.symbols("xi1:4")), sp.Matrix(sp.symbols("e1:3"))
-    x = sp.sqrt(s) * xi[:2, :]
-    gradient = x * ((x.T * gap)[0] - sp.sqrt(noise) * xi[2])
-    second, mean = expectation((gradient.T * gradient)[0], xi), gradient.applyfunc(lambda g: expectation(g, xi))
-    identity(second - (mean.T * mean)[0], 3 * s**2 * (gap.T * gap)[0] + 2 * s * noise)
-    return (
-        r"\operatorname{Var}(g_t \mid w_t) = c(b)\, \bigl( (p + 1)\, s^2\, \lVert w_t - w^* \rVert^2 "
-        r"+ p\, s\, \sigma^2 \bigr) \qquad (S = s I)",
-        r"The trace of $c(b)\, V(M)$ with $C_e = e e^\top$ and $e = w_t - w^*$. This is the conditional variance of "
-        r"the last batch.",
-        "the trace in symbols for p = 1, 2, 3; the result for p = 2 and one draw also from the definition",
-    )
+def covariance(factor: Any, error: Any, scale: Any) -> Any:
+    """The covariance of x (x^T e - sigma zeta)."""
+    drawn = []
+    for weight, column in normals(factor.rows + 1):
+        inputs = factor * column[:-1, :]
+        drawn.append((weight, (inputs * ((inputs.T * error)[0] - scale * column[-1])).expand()))
+    centre = total(weight * gradient for weight, gradient in drawn)
+    return (total(weight * gradient * gradient.T for weight, gradient in drawn) - centre * centre.T).expand()
 
 
-NORMAL_MOMENTS = (1, 0, 1, 0, 3)
-
-
-def expectation(polynomial: Any, xi: Any) -> Any:
-    """The expectation of a polynomial of degree at most 4 in independent standard normal variables."""
-    terms = sp.Poly(polynomial, *xi).terms()
-    return sum(weight * sp.prod([NORMAL_MOMENTS[power] for power in powers]) for powers, weight in terms)
-
-
-def pairings(sigma: Any, i: int, j: int, k: int, l: int) -> Any:
-    """The sum over the three pairings."""
-    return sigma[i, j] * sigma[k, l] + sigma[i, k] * sigma[j, l] + sigma[i, l] * sigma[j, k]
-
-
-def joint_moments(S: Any, teacher: Any, noise: Any) -> Any:
-    """The second moments of the inputs and the negated targets."""
-    upper: Sequence[Any] = [S, -S * teacher.T]
-    lower: Sequence[Any] = [-teacher * S, teacher * S * teacher.T + noise]
-    return sp.Matrix(sp.BlockMatrix([upper, lower]))
-
-
-def closed_form(sigma: Any, N: Any, P: Any, S: Any) -> Any:
-    """<Sigma, N> S + P N^T P^T."""
-    return (sigma.T * N).trace() * S + P * N.T * P.T
+def total(items: Iterator[Any]) -> Any:
+    """The sum of matrices."""
+    first, *others = items
+    return sum(others, first).expand()
 
 
 def generic(name: str, rows: int, columns: int) -> Any:
     """A matrix of symbols."""
-    return sp.Matrix(rows, columns, lambda i, j: sp.Symbol(f"{name}{i + 1}{j + 1}"))
+    return sp.Matrix(rows, columns, lambda row, column: sp.Symbol(f"{name}{row + 1}{column + 1}"))
 
 
-def symmetric(name: str, size: int) -> Any:
-    """A symmetric matrix of symbols."""
-    return sp.Matrix(size, size, lambda i, j: sp.Symbol(f"{name}{min(i, j) + 1}{max(i, j) + 1}"))
+def taken(expression: Any) -> Any:
+    """Integrals and traces of identities, taken."""
+    return expression.doit()
+
+
+def noise_map(second: Any, error: Any) -> Any:
+    """V(M) from the second moments of the inputs and of the error."""
+    return second * error * second + sp.Trace(second * error) * second + noise * second
+
+
+generating_function = Step(
+    "generating-function",
+    r"The only place where the normal density enters. For jointly normal numbers with mean 0, $\sum_i a_i X_i$ is "
+    r"normal with the variance $\sum_{i,j} a_i a_j g_{i,j}$, so $E \exp(\sum_i a_i X_i) = \exp(\tfrac12 \sum_{i,j} a_i "
+    r"a_j g_{i,j})$.",
+    [
+        Line(
+            sp.Integral(sp.exp(argument * point) * density(point), (point, -sp.oo, sp.oo)),
+            "=",
+            sp.exp(argument**2 / 2),
+            Identity(rewrite=taken),
+        )
+    ],
+    definitions=[(density(point), sp.exp(-(point**2) / 2) / sp.sqrt(2 * sp.pi))],
+)
+
+EXPONENT = sum(a**2 * g[i, i] for i, a in enumerate(arguments, 1)) / 2 + sum(
+    a * other * g[i, j] for (i, a), (j, other) in combinations(enumerate(arguments, 1), 2)
+)
+
+four_variables = Step(
+    "four-variables",
+    r"The expectation of the product is the derivative of $E \exp(\sum_i a_i X_i)$ in all four $a_i$, at 0. The three "
+    r"pairings of the four numbers remain.",
+    [
+        Line(
+            fourth,
+            "=",
+            g[1, 2] * g[3, 4] + g[1, 3] * g[2, 4] + g[1, 4] * g[2, 3],
+            Identity(
+                given={fourth: sp.Subs(sp.Derivative(sp.exp(EXPONENT), *arguments), arguments, (0, 0, 0, 0))},
+                rewrite=taken,
+            ),
+            also=(Enumeration(f"two variables with every factor, {RULE}", correlated),),
+        )
+    ],
+)
+
+v1, v2, v3, v4 = directions
+PRODUCT = average(v1.T * joint * joint.T * v2 * v3.T * joint * joint.T * v4, E, joint)
+PAIRINGS = v1.T * Sigma * v2 * v3.T * Sigma * v4 + v1.T * Sigma * v3 * v2.T * Sigma * v4 + inner * v1.T * Sigma * v4
+
+isserlis = Step(
+    "isserlis",
+    r"Isserlis' theorem for matrices: put $g_{i,j} = v_i^\top \Sigma v_j$. Every matrix $N$ is a sum of matrices $v_2 "
+    r"v_3^\top$, and both sides are linear in $N$; $v_1$ and $v_4$ are any vectors. So what stands between $v_1^\top$ "
+    r"and $v_4$ is $E[\tilde x \tilde x^\top N \tilde x \tilde x^\top]$, for every $N$.",
+    [
+        Line(
+            PRODUCT,
+            "=",
+            v1.T * (Sigma * N * Sigma + Sigma * N.T * Sigma + inner * Sigma) * v4,
+            Identity(given={PRODUCT: PAIRINGS}),
+            also=(Enumeration(f"two variables with every factor, {RULE}", correlated),),
+        ),
+    ],
+    definitions=[(N, v2 * v3.T)],
+)
+
+FOURTH = average(joint * joint.T * N * joint * joint.T, E, joint)
+SECOND = average(joint * joint.T, E, joint)
+POPULATIONS = Enumeration(f"p = 1 with one and two outputs and p = 2 with one, every matrix, {RULE}", examples)
+
+covariance_map = Step(
+    "covariance-map",
+    r"One example's gradient is linear in $x \tilde x^\top$. Its covariance is a linear map of $N$, the second moment "
+    r"of what $\tilde x$ is multiplied with: take the rows and columns of {eq}`gaussian-inputs-isserlis` that belong "
+    r"to $x$. The first pairing is the product of the means, and cancels.",
+    [
+        Line(Q * SECOND, "=", P, Identity(given={SECOND: Sigma}), also=(POPULATIONS,)),
+        Line(
+            Q * FOURTH * Q.T - P * N * P.T,
+            "=",
+            inner * S + P * N.T * P.T,
+            Identity(given={FOURTH: Sigma * N * Sigma + Sigma * N.T * Sigma + inner * Sigma}, symmetric=[Sigma]),
+            also=(POPULATIONS,),
+        ),
+    ],
+    definitions=[(P, Q * Sigma), (S, Q * Sigma * Q.T)],
+)
+
+XX, XY, YY = (average(left * right.T, E, x, y) for left, right in ((x, x), (x, y), (y, y)))
+
+second_moments = Step(
+    "second-moments",
+    r"The blocks of $\Sigma$, up to the sign of $y$, and of $P$. The variables $\xi$ and $\zeta$ are independent, and "
+    r"$E\, \xi \xi^\top = I$: so only the products of equal factors remain.",
+    [
+        Line(XX, "=", S, Identity(given={XX: C * C.T}), also=(Enumeration(f"the same populations, {RULE}", examples),)),
+        Line(
+            XY,
+            "=",
+            S * W.T,
+            Identity(given={XY: C * (W * C).T}),
+            also=(Enumeration(f"the same populations, {RULE}", examples),),
+        ),
+        Line(
+            YY,
+            "=",
+            W * S * W.T + D * D.T,
+            Identity(given={YY: W * C * (W * C).T + D * D.T}),
+            also=(Enumeration(f"the same populations, {RULE}", examples),),
+        ),
+    ],
+    definitions=[(S, C * C.T)],
+)
+
+error_and_noise = Step(
+    "error-and-noise",
+    r"With one output, one example's gradient is $x (x^\top e - \sigma \zeta)$, where $\zeta$ is independent of $x$ "
+    r"and of the weights. Its mean is $S e$. Its second moment is {eq}`gaussian-inputs-isserlis`, with $x$ for $\tilde "
+    r"x$ and $C_e$ for $N$, and $\sigma^2 S$. The covariance has one pairing less.",
+    [
+        Line(
+            V_M,
+            "=",
+            noise_map(S, C_e),
+            Identity(given={V_M: S * C_e.T * S + sp.Trace(S * C_e) * S + noise * S}, symmetric=[C_e]),
+            also=(Enumeration(f"from the definition for p = 1, 2, every factor and error, {RULE}", gradients),),
+        )
+    ],
+)
+
+SPHERE = s * sp.Identity(p)
+
+fixed_weights = Step(
+    "fixed-weights",
+    r"For uncorrelated inputs of equal variance $S = s I$, and for fixed weights $C_e = e e^\top$: take the trace of "
+    r"$c\, V(M)$. This is the conditional variance of the last batch, and $\operatorname{tr}(e e^\top)$ is the squared "
+    r"length of the error.",
+    [
+        Line(
+            variance,
+            "=",
+            c * ((p + 1) * s**2 * sp.Trace(e * e.T) + p * s * noise),
+            Identity(given={variance: c * sp.Trace(noise_map(SPHERE, e * e.T))}, rewrite=taken),
+            also=(Enumeration(f"from the definition for p = 1, 2 and one draw, {RULE}", spherical),),
+        )
+    ],
+)
+
+DERIVATION = Derivation(
+    "gaussian_inputs",
+    "The covariance of one gradient for Gaussian inputs",
+    [
+        r"Inputs and label noise are $x = C \xi$ and $D \zeta$, where all entries of $\xi$ and $\zeta$ are independent "
+        r"standard normal variables; targets are $y = W^* x + D \zeta$.",
+        "Weights are independent of the example, as they are when each batch is fresh.",
+    ],
+    SYMBOLS,
+    [generating_function, four_variables, isserlis, covariance_map, second_moments, error_and_noise, fixed_weights],
+)
 
 
 if __name__ == "__main__":
-    for number, (statement, _, how) in enumerate(steps(), 1):
-        print(f"{number}. {statement}\n   checked: {how}\n")
+    print(DERIVATION.check().to_text())

@@ -2,253 +2,181 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial, reduce
 from itertools import product
 from math import factorial, prod
 from typing import Any
 
 import sympy as sp
+from sympy.polys.matrices import DomainMatrix
 
-u = sp.Symbol("u")
-ORDER = 6  # power series are compared up to this degree
+from sgdvar.derivation import Derivation, Enumeration, Identity, Induction, Line, Notation, Step
 
-Step = tuple[str, str, str]
-"""A statement (LaTeX), its reason, and how it was checked."""
+k = sp.Symbol("k", integer=True, positive=True)
+j = sp.Symbol("j", integer=True)
+u, tau, determinant, degree = sp.symbols("u tau det deg")
+normal, mean, T, trace, P, M, c = map(sp.IndexedBase, ("mu", "e", "d", "p", "P", "M", "c"))
+G = sp.Function("G")
 
+q, r, s, size = sp.symbols("q r s r+s", integer=True, positive=True)
+Delta, D, Lambda = sp.MatrixSymbol("Delta", q, r), sp.MatrixSymbol("D", q, s), sp.MatrixSymbol("Lambda", q, r)
+xi, zeta, eta = sp.MatrixSymbol("xi", r, 1), sp.MatrixSymbol("zeta", s, 1), sp.MatrixSymbol("eta", size, 1)
+X, Y = sp.MatrixSymbol("X", size, q), sp.MatrixSymbol("Y", size, q)
+alpha, beta, gamma = (sp.MatrixSymbol(name, q, q) for name in ("alpha", "beta", "gamma"))
 
-def steps() -> list[Step]:
-    """Checks every step of the derivation.
-
-    Returns:
-        Each statement as LaTeX, with its reason and how it was checked.
-
-    Raises:
-        AssertionError: A step is false.
-    """
-    return [
-        one_gaussian_example(),
-        smaller_determinant(),
-        gaussian_batch(),
-        gaussian_moments_from_the_definition(),
-        one_output(),
-        known_moments(),
-    ]
-
-
-def identity(left: Any, right: Any) -> None:
-    """Checks that two rational functions, or matrices of them, are the same.
-
-    Raises:
-        AssertionError: They differ.
-    """
-    difference = sp.Matrix([left - right]).expand()
-    if not difference.is_zero_matrix and not difference.applyfunc(sp.cancel).is_zero_matrix:
-        raise AssertionError(f"{left} = {right} is false: the difference is {difference}")
-
-
-def one_gaussian_example() -> Step:
-    """The generating function of a quadratic form in standard normal variables."""
-    for size, order in ((1, ORDER), (2, 5), (3, 4)):
-        S, eta, tau = symmetric("s", size), sp.Matrix(sp.symbols(f"eta1:{size + 1}")), sp.Symbol("tau")
-        determinant = sp.Poly((sp.eye(size) - tau * S).det(), tau).all_coeffs()[::-1]
-        root = raised([*determinant, *[sp.S.Zero] * order][: order + 1], sp.Rational(-1, 2))
-        moments = normal_moments((eta.T * S * eta)[0] / 2, list(eta), order)
-        identity_of_series([value / factorial(k) for k, value in enumerate(moments)], root)
-    return (
-        r"E\, e^{\eta^\top S \eta / 2} = \det(I - S)^{-1/2}, \qquad \eta \sim N(0, I)",
-        r"$S$ is symmetric. In its eigenbasis this is a product of one-dimensional integrals, "
-        r"$E\, e^{s \eta^2 / 2} = (1 - s)^{-1/2}$; an identity of power series in the entries of $S$.",
-        f"Wick enumeration of all moments in symbols, every S: one variable up to order {ORDER}, two up to order 5, "
-        "three up to order 4",
-    )
-
-
-def smaller_determinant() -> Step:
-    """The determinant in as many dimensions as there are outputs, twice."""
-    tau = sp.Symbol("tau")
-    for q, r, s in ((1, 1, 1), (1, 2, 1), (2, 1, 1), (2, 2, 0)):
-        Delta, D, L = generic("e", q, r), generic("d", q, s), generic("l", q, r)
-        X, Y = L.T.col_join(sp.zeros(s, q)), Delta.T.col_join(-D.T)
-        eta = generic("eta", r + s, 1)
-        statistic = (Delta * eta[:r, :] - D * eta[r:, :]) * eta[:r, :].T
-        S = X * Y.T + Y * X.T
-        identity((L.T * statistic).trace(), (eta.T * S * eta)[0] / 2)
-        Z = pencil(Delta, D * D.T, L)
-        identity(Z, Y.T.col_join(X.T) * X.row_join(Y))
-        parts = determinant_parts(Z, 2 * q)
-        identity((sp.eye(r + s) - tau * S).det(), sum(tau**j * part for j, part in enumerate(parts)))
-        for j, part in enumerate(parts):
-            if part != 0 and sp.Poly(part, *L).homogeneous_order() != j:
-                raise AssertionError(f"P_{j} does not have degree {j} in Lambda: {part}")
-    return (
-        r"E\, e^{\langle \Lambda, R_1 \rangle} &= \det(I - Z)^{-1/2}, \qquad Z = \begin{pmatrix} \Delta \Lambda^\top & "
-        r"\Delta \Delta^\top + D D^\top \\ \Lambda \Lambda^\top & \Lambda \Delta^\top \end{pmatrix}, \\ "
-        r"\det(I - u Z) &= \sum_{j=0}^{2q} u^j P_j(\Lambda), \qquad P_j \text{ of degree } j \text{ in } \Lambda",
-        r"The population is $x = \xi$ and $y = W^* x + D \zeta$, all standard normal, and $\Delta = P - W^*$. Then "
-        r"$R_1 = (\Delta \xi - D \zeta)\, \xi^\top$, and $\langle \Lambda, R_1 \rangle = \tfrac12 \eta^\top (X Y^\top "
-        r"+ Y X^\top)\, \eta$ with $\eta = (\xi, \zeta)$, $X^\top = (\Lambda, 0)$, $Y^\top = (\Delta, -D)$. By "
-        r"Sylvester's identity $\det(I - (X\; Y) (Y\; X)^\top) = \det(I - (Y\; X)^\top (X\; Y))$, which has $2q$ rows "
-        r"whatever the number of inputs. With $\tau \Lambda$ for $\Lambda$, $Z$ becomes similar to $\tau Z$, so $P_j$ "
-        r"has degree $j$. If $\xi$ has the variances $d$, put $\operatorname{diag}(d)$ into the three products of "
-        r"$\Delta$ and $\Lambda$.",
-        "identities in symbols, every Delta, D and Lambda, for one and two outputs and up to three normal variables",
-    )
-
-
-def gaussian_batch() -> Step:
-    """The generating function of a Gaussian batch mean, and its recurrence."""
-    P = [sp.S.One, *sp.symbols("P1:5"), *[sp.S.Zero] * (ORDER - 4)]
-    parts = raised([u**j * part for j, part in enumerate(P)], -1 / (2 * u))
-    identity_of_series(gaussian_parts(P, ORDER), parts)
-    for k in range(1, ORDER + 1):
-        if sp.degree(parts[k], u) != k - 1:
-            raise AssertionError(f"the part of order {k} does not have degree {k - 1} in u: {parts[k]}")
-    return (
-        r"E\, e^{\langle \Lambda, R \rangle} = \det(I - u Z)^{-1/(2u)}, \qquad k\, M_k = - \sum_{j=1}^{\min(k, 2q)} "
-        r"u^{j-1} \bigl( u (k - j) + \tfrac j2 \bigr) P_j\, M_{k-j}",
-        r"For a batch of $b$, $\Lambda$ becomes $u \Lambda$ and the power is $b = \frac1u$. Let $\theta$ multiply the "
-        r"part of degree $k$ in $\Lambda$ by $k$; it is a derivation (Euler). For $G = \det^{-1/(2u)}$ it gives "
-        r"$\det \cdot\, \theta G = -\frac{1}{2u}\, G \cdot \theta \det$; compare the parts of degree $k$. By "
-        r"induction $M_k$ has degree at most $k - 1$ in $u$, as it must.",
-        f"the recurrence against the binomial series in symbols u, P1, ..., P4, up to order {ORDER}; the degrees",
-    )
-
-
-def gaussian_moments_from_the_definition() -> Step:
-    """The recurrence against all moments of a few normal variables."""
-    order = 4
-    for (q, r, s), size in product(((1, 1, 1), (1, 2, 1), (2, 1, 1), (2, 2, 1)), (1, 2)):
-        Delta, D, L = generic("e", q, r), generic("d", q, s), generic("l", q, r)
-        examples = [(generic(f"xi{i}_", r, 1), generic(f"zeta{i}_", s, 1)) for i in range(size)]
-        R = mean([(Delta * xi - D * zeta) * xi.T for xi, zeta in examples])
-        normals = [entry for xi, zeta in examples for entry in (*xi, *zeta)]
-        parts = gaussian_parts(determinant_parts(pencil(Delta, D * D.T, L), order), order)
-        moments = [value / factorial(k) for k, value in enumerate(normal_moments((L.T * R).trace(), normals, order))]
-        identity_of_series([sp.S(part).subs(u, sp.Rational(1, size)) for part in parts], moments)
-    return (
-        r"M_k = \frac{1}{k!}\, E\, \Bigl\langle \Lambda, \frac1b \sum_{i=1}^b (\Delta \xi_i - D \zeta_i)\, \xi_i^\top "
-        r"\Bigr\rangle^{\!k}",
-        r"The definition itself: the power expanded in the normal variables of all $b$ examples, and the expectation "
-        r"taken monomial by monomial, $E \xi^{2j} = 1 \cdot 3 \cdots (2j - 1)$.",
-        f"Wick enumeration in symbols for k up to {order}: every Delta, D and Lambda for one and two inputs, one and "
-        f"two "
-        "outputs, b = 1 and 2",
-    )
-
-
-def one_output() -> Step:
-    """The generating function for a single output."""
-    for r in (1, 2, 3):
-        Delta, L, noise = generic("e", 1, r), generic("l", 1, r), sp.Symbol("sigma2")
-        inner, lengths = (L * Delta.T)[0], (L * L.T)[0] * ((Delta * Delta.T)[0] + noise)
-        determinant = (sp.eye(2) - u * pencil(Delta, sp.Matrix([[noise]]), L)).det()
-        identity(determinant, 1 - 2 * u * inner + u**2 * (inner**2 - lengths))
-    return (
-        r"E\, e^{\langle \lambda, R \rangle} = \Bigl( 1 - 2 u\, \langle \lambda, \delta \rangle + u^2 \bigl( \langle "
-        r"\lambda, \delta \rangle^2 - \lVert \lambda \rVert^2 (\lVert \delta \rVert^2 + \sigma^2) \bigr) "
-        r"\Bigr)^{-1/(2u)} \qquad (q = 1)",
-        r"One output with error $\delta$ and label noise of variance $\sigma^2$: $Z$ has two rows. Label noise adds to "
-        r"$\lVert \delta \rVert^2$ here, and nowhere else.",
-        "the determinant in symbols for one, two and three inputs",
-    )
-
-
-def known_moments() -> Step:
-    """Second moments of a Wishart matrix, and all moments of a mean of squares."""
-    for p in (1, 2, 3):
-        M = generic("m", p, p)
-        identity(sandwich(M), M + u * (M.T + M.trace() * sp.eye(p)))
-    ell = sp.Symbol("ell")
-    one = sp.Matrix([[1]])
-    parts = gaussian_parts(determinant_parts(pencil(one, 0 * one, ell * one), ORDER), ORDER)
-    for k, part in enumerate(parts):
-        identity(factorial(k) * part, ell**k * prod(1 + 2 * j * u for j in range(k)))
-    return (
-        r"E\, S M S = M + u\, \bigl( M^\top + \operatorname{tr}(M)\, I \bigr), \qquad "
-        r"E\, s^k = \prod_{j<k} (1 + 2 j u)",
-        r"$S$ is the mean of $x x^\top$ over a batch of $x \sim N(0, I)$: the case $\Delta = I$, $D = 0$. For one "
-        r"input it is a number $s$, and $b s$ is $\chi^2$ with $b$ degrees of freedom. Both are well known.",
-        f"in symbols for one, two and three inputs and every M; the moments of s up to k = {ORDER}",
-    )
-
+SYMBOLS = [
+    Notation(u, "u", r"$\frac1b$ for the batch size $b$"),
+    Notation(k, "k", "order of a moment"),
+    Notation(j, "j", "an index of sums"),
+    Notation(normal.label, r"\mu", r"$\mu_k$: the moment $E\, \eta^{2k}$ of a standard normal variable"),
+    Notation(G, "G", r"$G(k)$: coefficient of $s^k$ in $E\, e^{s \eta^2 / 2}$"),
+    Notation(T.label, "d", r"$d_k$: part of degree $k$ in $S$ of the power series $\det(I - S)^{-1/2}$"),
+    Notation(mean.label, "e", r"$e_k = \frac{1}{k!} E\, (\frac12 \eta^\top S \eta)^k$ for a symmetric matrix $S$"),
+    Notation(trace.label, "p", r"$p_j = \operatorname{tr} S^j$"),
+    Notation(Lambda, r"\Lambda", "a matrix of variables, of the shape of $R$"),
+    Notation(Delta, r"\Delta", "error of the network, $(P - W^*) F$"),
+    Notation(D, "D", "factor of the label noise"),
+    Notation(xi, r"\xi", "normal coordinates of an input"),
+    Notation(zeta, r"\zeta", "standard normal variables of the label noise"),
+    Notation(eta, r"\eta", r"all normal variables of an example, $(\xi, \zeta)$"),
+    Notation(X, "X", r"the matrix with $X^\top \eta = \Lambda \xi$: $X^\top = (\Lambda, 0)$"),
+    Notation(Y, "Y", r"the matrix with $Y^\top \eta = \Delta \xi - D \zeta$: $Y^\top = (\Delta, -D)$"),
+    Notation(alpha, r"\alpha", r"$Y^\top X = \Delta \Lambda^\top$"),
+    Notation(beta, r"\beta", r"$Y^\top Y = \Delta \Delta^\top + D D^\top$"),
+    Notation(gamma, r"\gamma", r"$X^\top X = \Lambda \Lambda^\top$"),
+    Notation(tau, r"\tau", "a number"),
+    Notation(
+        determinant, r"\det(I - \tau S)", r"determinant of $I - \tau S$ with $S = X Y^\top + Y X^\top$, of $r + s$ rows"
+    ),
+    Notation(q, "q", "number of outputs"),
+    Notation(
+        P.label,
+        "P",
+        r"$P_j$: coefficient of $\tau^j$ in $\det(I - \tau Z)$, for the matrix "
+        r"$Z = \begin{pmatrix} \alpha & \beta \\ \gamma & \alpha^\top \end{pmatrix}$ with $2q$ rows",
+    ),
+    Notation(
+        M.label,
+        "M",
+        r"$M_k = \frac{1}{k!} E \langle \Lambda, R \rangle^k$, where $R$ is the mean of $(\Delta \xi_i - D \zeta_i) "
+        r"\xi_i^\top$ over a batch",
+    ),
+    Notation(c.label, "c", r"$c_{k,j} = u^j (k - j) + \frac{1}{2u} u^j j$: the factor of $P_j M_{k-j}$"),
+    Notation(degree, r"\deg M_k", "degree of $M_k$ in $u$"),
+]
 
 Series = list[Any]
 """The parts of degree 0, 1, ... of a power series."""
 
-
-def identity_of_series(left: Sequence[Any], right: Sequence[Any]) -> None:
-    """Checks that two power series are the same."""
-    for a, b in zip(left, right, strict=True):
-        identity(a, b)
+SHAPES = ((1, 1, 1), (1, 2, 1), (2, 1, 1), (2, 2, 1))  # outputs, inputs, normal variables of the noise
 
 
-def unit(order: int) -> Series:
-    """The series 1."""
-    return [sp.S.One, *[sp.S.Zero] * order]
+def one_variable() -> Iterator[Mapping[Any, Any]]:
+    """Moments of a standard normal variable, by integration."""
+    x = sp.Symbol("x", real=True)
+    density = sp.exp(-(x**2) / 2) / sp.sqrt(2 * sp.pi)
+    moments = [sp.integrate(x ** (2 * order) * density, (x, -sp.oo, sp.oo)) for order in range(5)]
+    for order in range(1, 5):
+        yield {k: sp.Integer(order), normal: lambda t: moments[t]}
 
 
-def multiply(left: Series, right: Series) -> Series:
-    """The product, up to the same degree."""
-    return [sp.expand(sum(left[i] * right[k - i] for i in range(k + 1))) for k in range(len(left))]
+def quadratic_forms() -> Iterator[Mapping[Any, Any]]:
+    """Moments of quadratic forms of normal variables, monomial by monomial, for every symmetric matrix."""
+    for rows, most in ((1, 6), (2, 5), (3, 4)):
+        S, variables = symmetric("s", rows), sp.Matrix(sp.symbols(f"eta1:{rows + 1}"))
+        coefficients = sp.Poly((sp.eye(rows) - tau * S).det(), tau).all_coeffs()[::-1]
+        root = raised([*coefficients, *[sp.S.Zero] * most][: most + 1], sp.Rational(-1, 2))
+        moments = normal_moments((variables.T * S * variables)[0] / 2, list(variables), most)
+        for order in range(1, most + 1):
+            yield {
+                k: sp.Integer(order),
+                T: lambda t, root=root: root[t],
+                mean: lambda t, moments=moments: moments[t] / factorial(t),
+                trace: lambda t, S=S: (S**t).trace(),
+            }
 
 
-def powers(series: Series) -> list[Series]:
-    """The powers 0, 1, ... of a series without constant term, up to the last that is not 0."""
-    result = [unit(len(series) - 1)]
-    for _ in series[1:]:
-        result.append(multiply(result[-1], series))
-    return result
+def determinants() -> Iterator[Mapping[Any, Any]]:
+    """The determinant of the large matrix, multiplied out."""
+    for shape in SHAPES:
+        error, noise, variables = generic_problem(*shape)
+        zeros = sp.zeros(shape[2], shape[0])
+        left, right = sp.Matrix.vstack(variables.T, zeros), sp.Matrix.vstack(error.T, -noise.T)
+        large = left * right.T + right * left.T
+        parts = determinant_parts(pencil(error, noise * noise.T, variables), 2 * shape[0])
+        yield {
+            q: sp.Integer(shape[0]),
+            determinant: (sp.eye(large.rows) - tau * large).det(method="berkowitz"),
+            P: lambda t, parts=parts: parts[t],
+        }
 
 
-def combine(coefficients: Sequence[Any], terms: Sequence[Series]) -> Series:
-    """A linear combination."""
-    return [
-        sp.expand(sum(a * part for a, part in zip(coefficients, parts, strict=True)))
-        for parts in zip(*terms, strict=True)
-    ]
+def binomial_series() -> Iterator[Mapping[Any, Any]]:
+    """The power of a determinant by the binomial series, for any coefficients of up to two outputs."""
+    coefficients = [sp.S.One, *sp.symbols("P1:5"), sp.S.Zero, sp.S.Zero]
+    parts = raised([u**t * part for t, part in enumerate(coefficients)], -1 / (2 * u))
+    for order in range(1, 7):
+        yield {
+            k: sp.Integer(order),
+            c: partial(factor, u),
+            P: lambda t: coefficients[t],
+            M: lambda t: parts[t],
+            degree: sp.degree(parts[order], u),
+        }
+
+
+def batches() -> Iterator[Mapping[Any, Any]]:
+    """Moments of the batch mean from those of all its normal variables."""
+    for shape, count in [(SHAPES[0], 3), (SHAPES[0], 4), *product(SHAPES, (1, 2))]:
+        error, noise, variables = generic_problem(*shape)
+        examples = [(generic(f"xi{t}_", shape[1], 1), generic(f"zeta{t}_", shape[2], 1)) for t in range(count)]
+        statistics = [(error * x - noise * z) * x.T / count for x, z in examples]
+        form = (variables.T * reduce(lambda one, other: one + other, statistics)).trace()
+        normals = [entry for x, z in examples for entry in (*x, *z)]
+        moments = normal_moments(form, normals, 4)
+        parts = determinant_parts(pencil(error, noise * noise.T, variables), 4)
+        for order in range(1, 5):
+            yield {
+                k: sp.Integer(order),
+                c: partial(factor, 1 / sp.Integer(count)),
+                P: lambda t, parts=parts: parts[t],
+                M: lambda t, moments=moments: moments[t] / factorial(t),
+            }
+
+
+def factor(share: Any, order: int, part: int) -> Any:
+    """The factor of P_j M_{k-j}."""
+    return share**part * (order - part) + part * share ** (part - 1) / 2
+
+
+def generic_problem(outputs: int, inputs: int, noises: int) -> tuple[Any, Any, Any]:
+    """Delta, D and Lambda of symbols."""
+    return generic("e", outputs, inputs), generic("d", outputs, noises), generic("l", outputs, inputs)
+
+
+def pencil(error: Any, noise: Any, variables: Any) -> Any:
+    """Z."""
+    upper = (error * variables.T).row_join(error * error.T + noise)
+    return upper.col_join((variables * variables.T).row_join(variables * error.T))
+
+
+def determinant_parts(Z: Any, order: int) -> Series:
+    """P_0, ..., P_order: the characteristic polynomial backwards."""
+    entries = DomainMatrix.from_Matrix(Z)
+    parts = [entries.domain.to_sympy(value) for value in entries.charpoly()]
+    return [*parts, *[sp.S.Zero] * order][: order + 1]
 
 
 def raised(series: Series, exponent: Any) -> Series:
     """A series with constant term 1 to any power, by the binomial series."""
-    binomials = [sp.ff(exponent, m) / factorial(m) for m in range(len(series))]
-    return [sp.cancel(part) for part in combine(binomials, powers([0, *series[1:]]))]
-
-
-def pencil(Delta: Any, noise: Any, L: Any) -> Any:
-    """Z."""
-    return (Delta * L.T).row_join(Delta * Delta.T + noise).col_join((L * L.T).row_join(L * Delta.T))
-
-
-def determinant_parts(Z: Any, order: int) -> Series:
-    """P_0, ..., P_order, by Newton's identities from traces of powers."""
-    traces, power = [], sp.eye(Z.rows)
-    for _ in range(order):
-        power = (power * Z).applyfunc(sp.expand)
-        traces.append(power.trace())
-    parts: Series = [sp.S.One]
-    for j in range(1, order + 1):
-        parts.append(sp.expand(-sum(parts[j - i] * traces[i - 1] for i in range(1, j + 1)) / j))
-    return parts
-
-
-def gaussian_parts(determinant: Series, order: int) -> Series:
-    """M_0, ..., M_order by the recurrence."""
-    parts: Series = [sp.S.One]
-    for k in range(1, order + 1):
-        terms = [
-            u ** (j - 1) * (u * (k - j) + sp.Rational(j, 2)) * determinant[j] * parts[k - j] for j in range(1, k + 1)
-        ]
-        parts.append(sp.expand(-sum(terms) / k))
-    return parts
-
-
-def sandwich(M: Any) -> Any:
-    """E S M S, from the moments of order 2."""
-    p = M.rows
-    L, pairs = generic("l", p, p), list(product(range(p), repeat=2))
-    part = gaussian_parts(determinant_parts(pencil(sp.eye(p), sp.zeros(p, p), L), 2), 2)[2]
-    return sp.Matrix(p, p, lambda i, l: sum(M[j, k] * part.diff(L[i, j], L[k, l]) for j, k in pairs))
+    tail, power = [sp.S.Zero, *series[1:]], [sp.S.One, *[sp.S.Zero] * (len(series) - 1)]
+    result = list(power)
+    for t in range(1, len(series)):
+        power = [sp.expand(sum(power[i] * tail[d - i] for i in range(d + 1))) for d in range(len(series))]
+        factor = sp.ff(exponent, t) / factorial(t)
+        result = [part + factor * more for part, more in zip(result, power, strict=True)]
+    return [sp.expand(sp.cancel(part)) for part in result]
 
 
 def normal_moments(form: Any, normals: Sequence[Any], order: int) -> list[Any]:
@@ -259,8 +187,8 @@ def normal_moments(form: Any, normals: Sequence[Any], order: int) -> list[Any]:
         average = ring.zero
         for exponents, weight in power.terms():
             own, others = exponents[: len(normals)], exponents[len(normals) :]
-            if all(k % 2 == 0 for k in own):
-                average += ring({(0,) * len(own) + others: weight * prod(prod(range(1, k, 2)) for k in own)})
+            if all(t % 2 == 0 for t in own):
+                average += ring({(0,) * len(own) + others: weight * prod(prod(range(1, t, 2)) for t in own)})
         moments.append(average.as_expr())
         power *= form
     return moments
@@ -268,19 +196,174 @@ def normal_moments(form: Any, normals: Sequence[Any], order: int) -> list[Any]:
 
 def generic(name: str, rows: int, columns: int) -> Any:
     """A matrix of symbols."""
-    return sp.Matrix(rows, columns, lambda i, j: sp.Symbol(f"{name}{i + 1}{j + 1}"))
+    return sp.Matrix(rows, columns, lambda a, c: sp.Symbol(f"{name}{a + 1}{c + 1}"))
 
 
-def symmetric(name: str, size: int) -> Any:
+def symmetric(name: str, rows: int) -> Any:
     """A symmetric matrix of symbols."""
-    return sp.Matrix(size, size, lambda i, j: sp.Symbol(f"{name}{min(i, j) + 1}{max(i, j) + 1}"))
+    return sp.Matrix(rows, rows, lambda a, c: sp.Symbol(f"{name}{min(a, c) + 1}{max(a, c) + 1}"))
 
 
-def mean(items: Sequence[Any]) -> Any:
-    """The mean of numbers or matrices."""
-    return reduce(lambda left, right: left + right, items) / sp.Integer(len(items))
+def by_powers(expression: Any) -> Any:
+    """Terms with equal powers together."""
+    return sp.powsimp(sp.expand(expression))
+
+
+one_normal = Step(
+    "one-normal-variable",
+    r"By parts, $E\, \eta^{2k+2} = (2k + 1)\, E\, \eta^{2k}$. In the second line this is the differential equation of "
+    r"$(1 - s)^{-1/2}$, $(1 - s) G' = \frac12 G$, for the coefficients $G(k)$ of $s^k$. So $E\, e^{s "
+    r"\eta^2 / 2} = (1 - s)^{-1/2}$, as power series: only moments are used.",
+    [
+        Line(
+            normal[k],
+            "=",
+            sp.factorial(2 * k) / (2**k * sp.factorial(k)),
+            Induction(k, first=sp.S.One, step=lambda value, k: value * (2 * k + 1), rewrite=sp.gammasimp),
+            also=(Enumeration("integrated, k = 1, ..., 4", one_variable),),
+        ),
+        Line(
+            (k + 1) * G(k + 1) - k * G(k),
+            "=",
+            G(k) / 2,
+            Identity(given={normal[k + 1]: (2 * k + 1) * normal[k]}, rewrite=sp.gammasimp),
+        ),
+        Line(
+            G(0),
+            "=",
+            1,
+            Identity(given={normal[0]: sp.S.One}),
+            also=(Enumeration("integrated, k = 1, ..., 4", one_variable),),
+        ),
+    ],
+    definitions=[(G(k), normal[k] / (2**k * sp.factorial(k)))],
+)
+
+quadratic_form = Step(
+    "quadratic-form",
+    r"In the eigenbasis of $S$ the variables $\eta \sim N(0, I)$ stay independent and standard normal, so $E\, "
+    r"e^{\eta^\top S \eta / 2}$ is the product of $(1 - s_i)^{-1/2}$ over the eigenvalues: $\det(I - S)^{-1/2}$. Its "
+    r"logarithm is $\frac12 \sum_j \frac1j \operatorname{tr} S^j$, which gives the recursion.",
+    [
+        Line(
+            mean[k],
+            "=",
+            T[k],
+            Enumeration("every moment in symbols: 1 variable, k <= 6; 2, k <= 5; 3, k <= 4", quadratic_forms),
+        ),
+        Line(
+            k * T[k],
+            "=",
+            sp.Sum(trace[j] * T[k - j], (j, 1, k)) / 2,
+            Enumeration("every symmetric S: 1 row, k <= 6; 2, k <= 5; 3, k <= 4", quadratic_forms),
+        ),
+    ],
+)
+
+one_example = Step(
+    "one-example",
+    r"The population is $x = F \xi$ and $y = W^* x + D \zeta$, all standard normal, so the statistic of one example "
+    r"is $R_1 = (\Delta \xi - D \zeta)\, \xi^\top$. Then $\langle \Lambda, R_1 \rangle$ is the product of two linear "
+    r"forms of $\eta$, hence a quadratic form, with $S = X Y^\top + Y X^\top$. (If $\xi$ has other variances, put "
+    r"them into the products below.)",
+    [
+        Line(
+            sp.Trace(Lambda.T * (Delta * xi - D * zeta) * xi.T),
+            "=",
+            sp.Trace((Lambda * xi).T * (Delta * xi - D * zeta)),
+            Identity(),
+        ),
+        Line(
+            sp.Trace((X.T * eta).T * (Y.T * eta)),
+            "=",
+            sp.Trace(eta.T * (X * Y.T + Y * X.T) * eta) / 2,
+            Identity(),
+        ),
+    ],
+)
+
+small_matrix = Step(
+    "small-matrix",
+    r"Traces may be rotated. So those of powers of $S = (X\; Y)(Y\; X)^\top$, and with them the determinant, are "
+    r"those of $Z = (Y\; X)^\top (X\; Y)$, which has $2q$ rows whatever the number of inputs (Sylvester). Here for "
+    r"two powers:",
+    [
+        Line(sp.Trace(X * Y.T + Y * X.T), "=", 2 * sp.Trace(alpha), Identity()),
+        Line(
+            sp.Trace((X * Y.T + Y * X.T) * (X * Y.T + Y * X.T)),
+            "=",
+            2 * sp.Trace(alpha * alpha) + 2 * sp.Trace(beta * gamma),
+            Identity(),
+        ),
+    ],
+    definitions=[(alpha, Y.T * X), (beta, Y.T * Y), (gamma, X.T * X)],
+)
+
+determinant_step = Step(
+    "determinant",
+    r"So $E\, e^{\langle \Lambda, R_1 \rangle} = \det(I - Z)^{-1/2}$. Because $S$ is linear in $\Lambda$, $P_j$ has "
+    r"degree $j$ in it; $P_0 = 1$.",
+    [
+        Line(
+            determinant,
+            "=",
+            sp.Sum(tau**j * P[j], (j, 0, 2 * q)),
+            Enumeration("multiplied out in symbols: 1 and 2 outputs, up to 3 normal variables", determinants),
+        )
+    ],
+)
+
+recurrence = Step(
+    "recurrence",
+    r"For a batch of $b$ independent examples, $\Lambda$ becomes $u \Lambda$ and the power is $b = \frac1u$: $E\, "
+    r"e^{\langle \Lambda, R \rangle} = \det(I - u Z)^{-1/(2u)}$. Multiply the part of degree $k$ of a series by $k$: "
+    r"that is a derivation $\theta$ (Euler). For $G = \det^{-1/(2u)}$ it gives $\det \cdot\, \theta G = -\frac{1}{2u} "
+    r"G \cdot \theta \det$. In the parts of degree $k$, brought to one side, $P_j M_{k-j}$ has the factor $c_{k,j}$. "
+    r"The sum ends at $j = 2q$, where $P_j$ does.",
+    [
+        Line(
+            c[k, j],
+            "=",
+            u ** (j - 1) * (u * (k - j) + j / sp.S(2)),
+            Identity(given={c[k, j]: u**j * (k - j + j / (2 * u))}, rewrite=by_powers),
+        ),
+        Line(
+            k * M[k],
+            "=",
+            -sp.Sum(c[k, j] * P[j] * M[k - j], (j, 1, k)),
+            Enumeration("the binomial series in symbols u, P_1, ..., P_4, k = 1, ..., 6", binomial_series),
+            also=(
+                Enumeration(
+                    "the definition, every moment in symbols, k = 1, ..., 4: 1 and 2 inputs and outputs, b = 1, 2; "
+                    "for 1 of each b = 3, 4, too",
+                    batches,
+                ),
+            ),
+        ),
+    ],
+)
+
+degrees = Step(
+    "degree",
+    r"By induction $M_k$ has degree at most $k - 1$ in $u$: for $j < k$ the factor has degree $j$ and $M_{k-j}$ at "
+    r"most $k - j - 1$; for $j = k$ the factor is $\frac k2 u^{k-1}$. The degree is exactly $k - 1$ for coefficients "
+    r"$P_j$ in general position.",
+    [
+        Line(degree, "=", k - 1, Enumeration("in symbols P_1, ..., P_4, k = 1, ..., 6", binomial_series)),
+    ],
+)
+
+DERIVATION = Derivation(
+    "gaussian_residuals",
+    "Gaussian batches: the generating function",
+    [
+        "Inputs and label noise are linear images of independent standard normal variables; a batch is $b$ independent "
+        "examples.",
+    ],
+    SYMBOLS,
+    [one_normal, quadratic_form, one_example, small_matrix, determinant_step, recurrence, degrees],
+)
 
 
 if __name__ == "__main__":
-    for number, (statement, _, how) in enumerate(steps(), 1):
-        print(f"{number}. {statement}\n   checked: {how}\n")
+    print(DERIVATION.check().to_text())

@@ -2,374 +2,484 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import combinations, product
 from typing import Any
 
 import sympy as sp
 
-alpha, c, decay, s = sp.symbols("alpha c lambda s")
+from sgdvar.derivation import Derivation, Enumeration, Identity, Induction, Line, Notation, Signs, Step, average
 
-Step = tuple[str, str, str]
-"""A statement (LaTeX), its reason, and how it was checked."""
+p = sp.Symbol("p", integer=True, positive=True)
+k, j = sp.symbols("k j", integer=True, nonnegative=True)
+alpha, c, c_smaller, s, b, tau, bound, x = sp.symbols("alpha c(b) c(b') s b tau alpha_max x", positive=True)
+phi, theta, E, examples = sp.symbols("Phi theta E E_i")
+h_i, h_j, P_ij, solution, gap = sp.symbols("h_i h_j P_ij X_ij g", positive=True)
+q, fourth = sp.symbols("q f", positive=True)
+weights, optimum, gradient, z_i, z_B = (sp.MatrixSymbol(name, p, 1) for name in ("w_t", "w^*", "g_i", "z_i", "z_B"))
+v, r = sp.MatrixSymbol("v", p, 1), sp.MatrixSymbol("r_B", p, 1)
+plus, minus, zero = (sp.MatrixSymbol(f"m_{sign}", p, 1) for sign in "+-0")
+H, H_i, H_B, P, N, F, U, M_plus, M_minus, M_zero, image = (
+    sp.MatrixSymbol(name, p, p) for name in ("H", "H_i", "H_B", "P", "N", "F", "U_B", "M_+", "M_-", "M_0", "A^t")
+)
+Lyap, Q, Psi = (sp.MatrixSymbol(name, p**2, p**2) for name in ("Lyap", "Q", "Psi"))
+next_plus, next_minus, next_zero, Q_b, Q_other, spread = (
+    sp.MatrixSymbol(name, p, p) for name in ("M'_+", "M'_-", "M'_0", "Q_b(P)", "Q_b'(P)", "D")
+)
+eye = sp.Identity(p)
+
+STEP = average((eye - alpha * H_B) * P * (eye - alpha * H_B), E, H_B)
+QUADRATIC = average(H_B * P * H_B, E, H_B)
+SPREAD = average((H_i - H) * P * (H_i - H), examples, H_i)
+
+SYMBOLS = [
+    Notation(p, "p", "number of features"),
+    Notation(weights, "w_t", "weights after $t$ steps"),
+    Notation(optimum, "w^*", "a minimum of the mean loss $L$, with weight decay"),
+    Notation(alpha, r"\alpha", "step size"),
+    Notation(gradient, r"\nabla \ell_i(w_t)", "gradient of one example"),
+    Notation(H_i, "H_i", r"its Hessian $x_i x_i^\top + \lambda I$, with weight decay $\lambda \ge 0$"),
+    Notation(z_i, "z_i", "$y_i x_i$"),
+    Notation(H_B, "H_B", "mean of $H_i$ over a batch"),
+    Notation(z_B, "z_B", "mean of $z_i$ over a batch"),
+    Notation(H, "H", "mean of $H_i$ over all examples: the Hessian of $L$"),
+    Notation(E, "E", "expectation over one batch"),
+    Notation(examples, r"E_i", "mean over all examples"),
+    Notation(P, "P", "a symmetric matrix"),
+    Notation(N, "N", "a symmetric matrix"),
+    Notation(c, "c(b)", "variance factor of the design"),
+    Notation(c_smaller, "c(b')", "variance factor at another batch size"),
+    Notation(U, "U", r"$I - \alpha H_B$"),
+    Notation(r, "r", "gradient of the batch at $w^*$"),
+    Notation(M_plus, "M_+", r"$E[e_t e_t^\top]$ for the error $e_t = w_t - w^*$, started at $e_0$"),
+    Notation(M_minus, "M_-", "the same, started at $-e_0$"),
+    Notation(M_zero, "M_0", "the same, started at 0"),
+    Notation(next_plus, "M'_+", "$M_+$ one step later"),
+    Notation(next_minus, "M'_-", "$M_-$ one step later"),
+    Notation(next_zero, "M'_0", "$M_0$ one step later"),
+    Notation(plus, "m_+", "$E[e_t]$, started at $e_0$"),
+    Notation(minus, "m_-", "the same, started at $-e_0$"),
+    Notation(zero, "m_0", "the same, started at 0"),
+    Notation(image, r"A_\alpha^t(e_0 e_0^\top)", r"the map $A_\alpha$ of the step before, applied $t$ times"),
+    Notation(F, "F", "a matrix: every positive semidefinite $P$ is $F F^\\top$, and every $H_B$"),
+    Notation(v, "v", "a vector"),
+    Notation(spread, "D", "$E_i[(H_i - H) P (H_i - H)]$"),
+    Notation(Q_b, "Q_b(P)", "$E[H_B P H_B]$ at the batch size $b$"),
+    Notation(Q_other, "Q_{b'}(P)", "the same at the batch size $b'$"),
+    Notation(h_i, "h_i", "eigenvalue of $H$, positive"),
+    Notation(h_j, "h_j", "another one"),
+    Notation(gap, "g", "$h_i - h_j$, not negative"),
+    Notation(P_ij, "N_{ij}", "entry of $N$ in the eigenbasis of $H$"),
+    Notation(solution, "X_{ij}", "entry of a solution"),
+    Notation(tau, r"\tau", "a number"),
+    Notation(phi, r"\Phi", "a linear map of symmetric matrices"),
+    Notation(theta, r"\theta", "a number"),
+    Notation(k, "k", "a number of applications of a map"),
+    Notation(j, "j", "index of a sum"),
+    Notation(
+        Lyap, r"\operatorname{Lyap}", "the map $P \\mapsto H P + P H$, as a matrix that acts on the entries of $P$"
+    ),
+    Notation(Q, "Q", "the map $P \\mapsto E[H_B P H_B]$, likewise"),
+    Notation(Psi, r"\Psi", r"$\alpha \operatorname{Lyap}^{-1} Q$"),
+    Notation(bound, r"\alpha_{\max}", "end of the interval of stable step sizes"),
+    Notation(q, "q", "$Q(P) = q P$: for one feature, or for $P = I$"),
+    Notation(s, "s", "variance of each input"),
+    Notation(x, "x", "one input, of variance $s$"),
+    Notation(b, "b", "batch size"),
+    Notation(fourth, "f", r"diagonal entry of $E[x x^\top x x^\top]$"),
+]
 
 
-def steps() -> list[Step]:
-    """Checks every step of the derivation.
-
-    Returns:
-        Each statement as LaTeX, with its reason and how it was checked.
-
-    Raises:
-        AssertionError: A step is false.
-    """
-    return [
-        error_recursion(),
-        second_moments_of_the_error(),
-        convergence_from_every_start(),
-        positive_maps(),
-        lyapunov_inverse(),
-        contraction_criterion(),
-        same_inequality(),
-        threshold(),
-        symmetric_eigenproblem(),
-        whole_batch(),
-        gaussian_inputs(),
-    ]
+def derivatives() -> Iterator[Mapping[Any, Any]]:
+    """The gradient of one example's loss with weight decay, by differentiation."""
+    decay, target = sp.symbols("lambda y")
+    for count in (1, 2, 3):
+        inputs, at = (sp.Matrix(sp.symbols(f"{name}1:{count + 1}")) for name in ("x", "w"))
+        loss = ((inputs.T * at)[0] - target) ** 2 / 2 + decay * (at.T * at)[0] / 2
+        yield {
+            p: sp.Integer(count),
+            weights: at,
+            gradient: sp.Matrix([loss.diff(entry) for entry in at]),
+            H_i: inputs * inputs.T + decay * sp.eye(count),
+            z_i: target * inputs,
+        }
 
 
-def identity(left: Any, right: Any) -> None:
-    """Checks that two rational functions, or matrices of rational functions, are the same.
-
-    Raises:
-        AssertionError: They differ.
-    """
-    difference = sp.Matrix([left - right]).applyfunc(lambda entry: sp.cancel(sp.together(sp.expand(entry))))
-    if not difference.is_zero_matrix:
-        raise AssertionError(f"{left} = {right} is false: the difference is {difference}")
-
-
-def error_recursion() -> Step:
-    """The error of the weights after one step."""
-    for p, count in ((1, 2), (1, 3), (2, 1)):
-        examples = symbolic_examples(count, p)
-        w, fixed = generic("w", p, 1), generic("v", p, 1)
-        for x, y in examples:
-            hessian, residual = x * x.T + decay * sp.eye(p), example_gradient(x, y, fixed)
-            identity(example_gradient(x, y, w), hessian * (w - fixed) + residual)
-    for p, count in ((1, 2), (1, 3), (2, 2)):
-        examples = symbolic_examples(count, p)
-        optimum = least_squares(examples)
-        identity(mean([example_gradient(x, y, optimum) for x, y in examples]), sp.zeros(p, 1))
-    return (
-        r"e_{t+1} &= (I - \alpha H_B)\, e_t - \alpha\, r_B, \qquad e_t = w_t - w^*, \\ "
-        r"r_B &= \nabla L_B(w^*), \qquad E\, r_B = 0",
-        r"$L_B$ is the loss of the batch, with weight decay $\lambda$, and $H_B$ its Hessian, the mean of $H_i = x_i "
-        r"x_i^\top + \lambda I$ over the batch; $w^*$ minimises $L$, and $H = E H_B$. If $\lambda = 0$, every "
-        r"gradient lies in the row space of the data (for a population, in the range of $H$), and the rest of $e_t$ "
-        r"never moves. From here on everything is restricted to the range of $H$, where $H$ is positive definite.",
-        "identities in symbols: the gradient for p = 1, 2, and its mean at the minimum for p = 1, n = 2, 3 and "
-        "p = 2, n = 2",
-    )
-
-
-def second_moments_of_the_error() -> Step:
-    """The homogeneous part of the recursion for E[e e^T]."""
-    P = symmetric("p", 2)
+def quadratics() -> Iterator[Mapping[Any, Any]]:
+    """The mean of H_B P H_B over every batch of symmetric 2 x 2 matrices."""
     for count in (2, 3):
         hessians = [symmetric(f"h{i}", 2) for i in range(count)]
         for batches, factor in every_design(hessians):
-            means = [mean(batch) for batch in batches]
-            average = mean([(sp.eye(2) - alpha * H) * P * (sp.eye(2) - alpha * H) for H in means])
-            quadratic = noise_map(P, hessians, factor)
-            identity(mean([H * P * H for H in means]), quadratic)
-            identity(average, P - alpha * lyapunov(mean(hessians), P) + alpha**2 * quadratic)
-    return (
-        r"A_\alpha(P) &:= E\, (I - \alpha H_B) P (I - \alpha H_B) = P - \alpha \operatorname{Lyap}(P) + \alpha^2 Q(P), "
-        r"\\ \operatorname{Lyap}(P) &= H P + P H, \\ "
-        r"Q(P) &= E\, H_B P H_B = H P H + c(b)\, E\, (H_i - H) P (H_i - H)",
-        r"Expand the product. $H_B P H_B$ is quadratic in a batch mean: the rule for these, with the factor "
-        r"$c(b)$. Weight decay cancels in $H_i - H$. All maps act on symmetric matrices $P$.",
-        "exhaustive enumeration in symbols: n = 2 and 3 symmetric 2 x 2 matrices, every b without replacement, b = 1 "
-        "and 2 with replacement, every symmetric P",
-    )
+            yield {
+                p: sp.Integer(2),
+                c: factor,
+                P: symmetric("p", 2),
+                H: mean(hessians),
+                E: [(sp.Rational(1, len(batches)), {H_B: mean(batch)}) for batch in batches],
+                examples: [(sp.Rational(1, count), {H_i: hessian}) for hessian in hessians],
+            }
 
 
-def convergence_from_every_start() -> Step:
-    """Second moments converge to one limit exactly if the homogeneous part vanishes."""
-    e0 = sp.Symbol("e0")
-    (first, second), residual = sp.symbols("h1:3"), sp.Symbol("r")
-    examples = [(first, residual), (second, -residual)]
-    hessians = [sp.Matrix([[h]]) for h, _ in examples]
-
-    def moment(start: Any, batches: Sequence[Sequence[Any]], steps: int) -> Any:
-        errors = [start]
-        for _ in range(steps):
-            means = [(mean([h for h, _ in batch]), mean([r for _, r in batch])) for batch in batches]
-            errors = [error - alpha * (h * error + r) for error in errors for h, r in means]
-        return mean([sp.expand(error**2) for error in errors])
-
-    for batches, factor in every_design(examples):
-        image = sp.Matrix([[e0**2]])
-        for t in range(3):
-            doubled = moment(e0, batches, t) + moment(-e0, batches, t) - 2 * moment(sp.S.Zero, batches, t)
-            identity(doubled, 2 * image[0])
-            image = image - alpha * lyapunov(mean(hessians), image) + alpha**2 * noise_map(image, hessians, factor)
-    return (
-        r"M_t(e_0) + M_t(-e_0) - 2 M_t(0) = 2 A_\alpha^t(e_0 e_0^\top), \qquad M_t(e_0) = E[e_t e_t^\top \mid e_0]",
-        r"$e_t$ is affine in $e_0$, so $M_t$ is quadratic in $e_0$, with the quadratic part below. If $M_t$ has one "
-        r"limit for all starts, the left side tends to 0. The matrices $e e^\top$ span the symmetric ones, so "
-        r"$A_\alpha^t \to 0$, which means $\rho(A_\alpha) < 1$ for the spectral radius. Conversely let "
-        r"$\rho(A_\alpha) < 1$. A second moment is at least the square of the mean: $(I - \alpha H)^t\, e_0 e_0^\top "
-        r"(I - \alpha H)^t \preceq A_\alpha^t(e_0 e_0^\top) \to 0$. So the affine recursion of the pair $(E e_t, "
-        r"M_t)$ converges to one limit.",
-        "exhaustive enumeration of batch sequences in symbols: p = 1, n = 2, t = 0, 1, 2, every b without replacement, "
-        "b = 1 and 2 with replacement; the limits are argued in words",
-    )
+def trajectories() -> Iterator[Mapping[Any, Any]]:
+    """Errors after 0, 1 and 2 steps over all sequences of batches: two examples with one feature."""
+    start, first, second, residual = sp.symbols("e0 h1 h2 r")
+    pair = [(first, residual), (second, -residual)]
+    for batches, factor in every_design([sp.Matrix(one) for one in pair]):
+        full, spread = (first + second) / 2, (first - second) ** 2 / 4
+        for steps in range(3):
+            ends = {sign: errors(sign * start, [mean(batch) for batch in batches], steps) for sign in (1, -1, 0)}
+            found = {sign: mean([sp.Matrix([[sp.expand(end**2)]]) for end in ends[sign]]) for sign in ends}
+            power = (1 - 2 * alpha * full + alpha**2 * (full**2 + factor * spread)) ** steps * start**2
+            yield {
+                p: sp.Integer(1),
+                M_plus: found[1],
+                M_minus: found[-1],
+                M_zero: found[0],
+                image: sp.Matrix([[power]]),
+            }
 
 
-def positive_maps() -> Step:
-    """The maps send positive semidefinite matrices to positive semidefinite matrices."""
-    root, v = generic("f", 2, 2), generic("v", 2, 1)
-    hessians = [symmetric(f"h{i}", 2) for i in range(2)]
-    average, P = mean(hessians), root * root.T
-    transported = (sp.eye(2) - alpha * average) * P * (sp.eye(2) - alpha * average)
-    spread = noise_map(P, hessians, 1) - noise_map(P, hessians, 0)
-    full = P - alpha * lyapunov(average, P) + alpha**2 * noise_map(P, hessians, c)
-    identity(full, transported + alpha**2 * c * spread)
-    identity((v.T * transported * v)[0], square(root.T * (sp.eye(2) - alpha * average) * v))
-    identity((v.T * spread * v)[0], mean([square(root.T * (H - average) * v) for H in hessians]))
-    identity((v.T * noise_map(P, hessians, 0) * v)[0], square(root.T * average * v))
-    return (
-        r"v^\top A_\alpha(F F^\top)\, v &= \lVert F^\top (I - \alpha H) v \rVert^2 + \alpha^2 c(b)\, "
-        r"E\, \lVert F^\top (H_i - H) v \rVert^2 \ge 0, \\ "
-        r"v^\top Q(F F^\top)\, v &= \lVert F^\top H v \rVert^2 + c(b)\, E\, \lVert F^\top (H_i - H) v \rVert^2 \ge 0",
-        r"Every positive semidefinite $P$ is $F F^\top$. A linear map that keeps positive semidefinite matrices "
-        r"positive semidefinite is called positive below; so $A_\alpha$ and $Q$ are positive.",
-        "identities in symbols for 2 x 2 matrices and n = 2, every F and v",
-    )
+def errors(start: Any, batches: Sequence[Any], steps: int) -> list[Any]:
+    """The errors at the end of every sequence of batches: pairs of a Hessian and a gradient at the minimum."""
+    ends = [sp.sympify(start)]
+    for _ in range(steps):
+        ends = [end - alpha * (batch[0] * end + batch[1]) for end in ends for batch in batches]
+    return ends
 
 
-def lyapunov_inverse() -> Step:
-    """The inverse of the Lyapunov map is positive."""
-    time = sp.Symbol("tau", positive=True)
-    h = sp.symbols("h1:4", positive=True)
-    H, N = sp.diag(*h), symmetric("n", 3)
-    inverse = sp.Matrix(3, 3, lambda i, j: N[i, j] / (h[i] + h[j]))
-    identity(lyapunov(H, inverse), N)
-    decayed = sp.diag(*[sp.exp(-time * value) for value in h])
-    integrand = (decayed * N * decayed).applyfunc(sp.powsimp)
-    identity(integrand.applyfunc(lambda entry: sp.integrate(entry, (time, 0, sp.oo))), inverse)
-    return (
-        r"\operatorname{Lyap}^{-1}(N) = \int_0^\infty e^{-\tau H} N e^{-\tau H}\, d\tau, \qquad "
-        r"\bigl( \operatorname{Lyap}^{-1}(N) \bigr)_{ij} = \frac{N_{ij}}{h_i + h_j}",
-        r"In the eigenbasis of $H$, with eigenvalues $h_i > 0$. For $N = F F^\top$ the integrand gives "
-        r"$\lVert F^\top e^{-\tau H} v \rVert^2 \ge 0$, and it is positive for $v \ne 0$ if $N$ is positive definite. "
-        r"So $\operatorname{Lyap}^{-1}$ is positive, and sends positive definite matrices to positive definite ones.",
-        "the solution and the integral as identities in symbols for three eigenvalues and every N; they hold entry by "
-        "entry",
-    )
-
-
-def contraction_criterion() -> Step:
-    """When the powers of a positive map vanish."""
-    Phi, P, theta = generic("a", 2, 2), generic("p", 2, 1), sp.Symbol("theta")
-    start = generic("n", 2, 1)
-    for count in range(5):
-        total = sum((Phi**k * start for k in range(count)), sp.zeros(2, 1))
-        identity(total - Phi * total, start - Phi**count * start)
-        gap = theta**count * P - Phi**count * P
-        following = theta ** (count + 1) * P - Phi ** (count + 1) * P
-        identity(following, Phi * gap + theta**count * (theta * P - Phi * P))
-    return (
-        r"\rho(\Phi) < 1 \iff P \succ \Phi(P) \text{ for some } P \succ 0 \qquad (\Phi \text{ positive})",
-        r"If $\rho(\Phi) < 1$, take $P = \sum_{k \ge 0} \Phi^k(N)$ with any $N \succ 0$: then $P \succeq N$ and "
-        r"$P - \Phi(P) = N$. Conversely $P \succ \Phi(P)$ gives $\Phi(P) \preceq \theta P$ with some $\theta < 1$, and "
-        r"$\Phi^k(P) \preceq \theta^k P$ by induction, because $\theta^{k+1} P - \Phi^{k+1}(P) = \Phi\bigl(\theta^k P "
-        r"- \Phi^k(P)\bigr) + \theta^k \bigl(\theta P - \Phi(P)\bigr)$. Every symmetric matrix lies between multiples "
-        r"of $P$, so $\Phi^k \to 0$.",
-        "the telescoping sum and the step of the induction as identities in symbols for a general linear map of a "
-        "plane, k = 0, ..., 4; that the series converges where the radius is below 1, and that vanishing powers mean a "
-        "radius below 1, are cited facts of linear algebra",
-    )
-
-
-def same_inequality() -> Step:
-    """The criterion for SGD in terms of the two maps."""
-    P, hessians = symmetric("p", 2), [symmetric(f"h{i}", 2) for i in range(2)]
-    average = mean(hessians)
-    quadratic = noise_map(P, hessians, c)
-    step = sp.eye(2) - alpha * average
-    deviations = [H - average for H in hessians]
-    image = step * P * step + alpha**2 * c * mean([D * P * D for D in deviations])
-    identity(P - image, alpha * (lyapunov(average, P) - alpha * quadratic))
-    return (
-        r"P - A_\alpha(P) = \alpha\, \bigl( \operatorname{Lyap}(P) - \alpha\, Q(P) \bigr)",
-        r"So for $\alpha > 0$ the criterion $P \succ A_\alpha(P)$ reads $\operatorname{Lyap}(P) \succ \alpha\, Q(P)$.",
-        "identity in symbols for 2 x 2 matrices and n = 2, every symmetric P",
-    )
-
-
-def threshold() -> Step:
-    """The interval of stable step sizes."""
-    L, Q, start = generic("l", 2, 2), generic("q", 2, 2), generic("n", 2, 1)
-    ratio = alpha * L.inv() * Q
-    for count in range(3):
-        P = sum((ratio**k * L.inv() * start for k in range(count)), sp.zeros(2, 1))
-        identity(L * P - alpha * Q * P, start - L * ratio**count * L.inv() * start)
-    identity(L.inv() * (L * start - alpha * Q * start), start - ratio * start)
-    H, P = symmetric("h", 2), symmetric("p", 2)
-    identity(lyapunov(H, P).trace(), 2 * (H * P).trace())
-    return (
-        r"\rho(A_\alpha) < 1 \iff 0 < \alpha < \alpha_{\max} = \frac{1}{\rho(\operatorname{Lyap}^{-1} Q)}",
-        r"Let $\alpha > 0$; the map $\Psi = \alpha \operatorname{Lyap}^{-1} Q$ is positive. If $\rho(\Psi) < 1$, then "
-        r"$P = \sum_{k \ge 0} \Psi^k(\operatorname{Lyap}^{-1}(I))$ is positive definite, and $\operatorname{Lyap}(P) - "
-        r"\alpha\, Q(P) = I$. Conversely apply $\operatorname{Lyap}^{-1}$ to $\operatorname{Lyap}(P) \succ "
-        r"\alpha\, Q(P)$: it gives $P \succ \Psi(P)$, so $\rho(\Psi) < 1$. For $\alpha \le 0$ and $P \succeq 0$, "
-        r"$\operatorname{tr} A_\alpha(P) \ge \operatorname{tr} P + 2 \lvert \alpha \rvert \operatorname{tr}(H P)$, so "
-        r"$A_\alpha^t$ does not vanish.",
-        "the partial sums, for two general maps of a plane, and the trace of Lyap as identities in symbols; the rest "
-        "by the steps before",
-    )
-
-
-def symmetric_eigenproblem() -> Step:
-    """Both maps are self-adjoint, and neither has a negative eigenvalue."""
-    N, P = generic("n", 2, 2), generic("p", 2, 2)
-    hessians = [symmetric(f"h{i}", 2) for i in range(2)]
-    average = mean(hessians)
-    identity(inner(N, lyapunov(average, P)), inner(lyapunov(average, N), P))
-    identity(inner(N, noise_map(P, hessians, c)), inner(noise_map(N, hessians, c), P))
-    root = generic("f", 2, 2)
-    image = root.T * P * root
-    identity(inner(P, root * root.T * P * root * root.T), inner(image, image))
-    return (
-        r"\langle N, \operatorname{Lyap}(P) \rangle &= \langle \operatorname{Lyap}(N), P \rangle, \qquad \langle N, "
-        r"Q(P) \rangle = \langle Q(N), P \rangle, \\ "
-        r"\langle P, Q(P) \rangle &= E\, \lVert F_B^\top P F_B \rVert^2 \ge 0, \qquad H_B = F_B F_B^\top",
-        r"The inner product is $\langle N, P \rangle = \operatorname{tr}(N^\top P)$. So $\operatorname{Lyap}^{-1} Q$ "
-        r"has the eigenvalues of the self-adjoint map $\operatorname{Lyap}^{-1/2} Q \operatorname{Lyap}^{-1/2}$. None "
-        r"is negative, so the spectral radius is the largest eigenvalue. Antisymmetric matrices bring no larger one: "
-        r"times $\sqrt{-1}$ they are Hermitian, to which the criterion extends.",
-        "identities in symbols for all 2 x 2 matrices N and P, symmetric or not, n = 2, every F",
-    )
-
-
-def whole_batch() -> Step:
-    """Without noise: the classical condition of gradient descent."""
-    h = sp.symbols("h1:4")
-    H, P = sp.diag(*h), symmetric("p", 3)
-    ratios = sp.Matrix(3, 3, lambda i, j: h[i] * h[j] / (h[i] + h[j]))
-    image = ratios.multiply_elementwise(P)
-    identity(lyapunov(H, image), noise_map(P, [H], 0))
-    identity(h[0] - 2 * ratios[0, 1], h[0] * (h[0] - h[1]) / (h[0] + h[1]))
-    identity(ratios[0, 0], h[0] / 2)
-    return (
-        r"c(b) = 0: \qquad \bigl( \operatorname{Lyap}^{-1} Q\, (P) \bigr)_{ij} = \frac{h_i h_j}{h_i + h_j}\, P_{ij}, "
-        r"\qquad \alpha_{\max} = \frac{2}{\lambda_{\max}(H)}",
-        r"Without replacement at $b = n$, in the eigenbasis of $H$. For $h_i \ge h_j$ the eigenvalue is at most $h_i "
-        r"/ 2$, because $h_i - \frac{2 h_i h_j}{h_i + h_j} = \frac{h_i (h_i - h_j)}{h_i + h_j} \ge 0$. The largest is "
-        r"$\lambda_{\max}(H) / 2$.",
-        "identities in symbols for three eigenvalues; they hold entry by entry",
-    )
-
-
-def gaussian_inputs() -> Step:
-    """Uncorrelated Gaussian inputs of equal variance."""
-    for p in range(1, 4):
-        x = generic("x", p, 1)
-        fourth = (x * x.T * x * x.T).applyfunc(lambda entry, x=x: normal_expectation(entry, x))
-        H = s * sp.eye(p)
-        quadratic = H * H + c * (fourth - H * H)
-        identity(quadratic, s**2 * (1 + c * (p + 1)) * sp.eye(p))
-        identity(lyapunov(H, sp.eye(p)), 2 * s * sp.eye(p))
-    u = generic("u", 1, 1)
-    identity(normal_expectation((1 - alpha * u[0] ** 2) ** 2, u), 1 - 2 * alpha * s + 3 * alpha**2 * s**2)
-    return (
-        r"\operatorname{Lyap}^{-1} Q\, (I) = "
-        r"\frac{s}{2} \Bigl( 1 + \frac{p + 1}{b} \Bigr) I, \qquad \alpha_{\max} = \frac{2 b}{s\, (b + p + 1)}",
-        r"Batches of $b$ independent draws, $x \sim N(0, s I)$ and $\lambda = 0$. A positive map $\Psi$ with $\Psi(I) "
-        r"= \theta I$ has $\rho(\Psi) = \theta$: $\theta$ is an eigenvalue, and for $\beta < 1/\theta$ the map $\beta "
-        r"\Psi$ satisfies the criterion with $P = I$. For $p = b = 1$ the bound is $2 / (3 s)$, also seen directly: "
-        r"$E\, (1 - \alpha x^2)^2 = 1 - 2 \alpha s + 3 \alpha^2 s^2 < 1$.",
-        "identities in symbols for p = 1, 2, 3 from the moments of one input",
-    )
-
-
-Example = tuple[Any, Any]
-
-
-def symbolic_examples(count: int, p: int) -> list[Example]:
-    """Examples with p features, in symbols."""
-    return [(generic(f"x{i}", p, 1), sp.Symbol(f"y{i}")) for i in range(count)]
-
-
-def example_gradient(x: Any, y: Any, w: Any) -> Any:
-    """The gradient of one example's loss with weight decay, by differentiation."""
-    u = generic("u", len(w), 1)
-    loss = ((x.T * u)[0] - y) ** 2 / 2 + decay * (u.T * u)[0] / 2
-    return sp.Matrix([loss.diff(entry) for entry in u]).subs(dict(zip(u, w, strict=True)))
-
-
-def least_squares(examples: Sequence[Example]) -> Any:
-    """The minimum of the mean loss with weight decay."""
-    p = len(examples[0][0])
-    hessian = mean([x * x.T for x, _ in examples]) + decay * sp.eye(p)
-    return hessian.inv() * mean([x * y for x, y in examples])
-
-
-def lyapunov(H: Any, P: Any) -> Any:
-    """Lyap(P)."""
-    return H * P + P * H
-
-
-def noise_map(P: Any, hessians: Sequence[Any], factor: Any) -> Any:
-    """Q(P), with the factor c."""
-    average = mean(hessians)
-    return average * P * average + factor * mean([(H - average) * P * (H - average) for H in hessians])
-
-
-def normal_expectation(polynomial: Any, x: Any) -> Any:
-    """The expectation of a polynomial of degree at most 4 in independent normal variables of variance s."""
+def normal_inputs() -> Iterator[Mapping[Any, Any]]:
+    """The diagonal of E[x x^T x x^T], from the moments of each coordinate."""
     moments = (1, 0, s, 0, 3 * s**2)
-    terms = sp.Poly(polynomial, *x).terms()
-    return sum(weight * sp.prod([moments[power] for power in powers]) for powers, weight in terms)
-
-
-def inner(left: Any, right: Any) -> Any:
-    """The trace inner product."""
-    return (left.T * right).trace()
-
-
-def square(vector: Any) -> Any:
-    """The squared length."""
-    return (vector.T * vector)[0]
-
-
-def generic(name: str, rows: int, columns: int) -> Any:
-    """A matrix of symbols."""
-    return sp.Matrix(rows, columns, lambda i, j: sp.Symbol(f"{name}_{i + 1}{j + 1}"))
+    for count in (1, 2, 3):
+        inputs = sp.Matrix(sp.symbols(f"x1:{count + 1}"))
+        terms = sp.Poly((inputs * inputs.T * inputs * inputs.T)[0, 0], *inputs).terms()
+        yield {
+            p: sp.Integer(count),
+            fourth: sum(weight * sp.prod([moments[power] for power in powers]) for powers, weight in terms),
+        }
 
 
 def symmetric(name: str, size: int) -> Any:
     """A symmetric matrix of symbols."""
-    return sp.Matrix(size, size, lambda i, j: sp.Symbol(f"{name}_{min(i, j) + 1}{max(i, j) + 1}"))
+    return sp.Matrix(size, size, lambda row, column: sp.Symbol(f"{name}_{min(row, column)}{max(row, column)}"))
 
 
 def every_design(items: Sequence[Any]) -> list[tuple[list[tuple[Any, ...]], Any]]:
     """All equally likely batches, and c(b): every b without replacement, b = 1 and 2 with replacement."""
     n = len(items)
-    subsets = [(list(combinations(items, b)), sp.Rational(n - b, b * (n - 1))) for b in range(1, n + 1)]
-    sequences = [(list(product(items, repeat=b)), sp.Rational(1, b)) for b in (1, 2)]
-    return subsets + sequences
+    subsets = [(list(combinations(items, size)), sp.Rational(n - size, size * (n - 1))) for size in range(1, n + 1)]
+    return subsets + [(list(product(items, repeat=size)), sp.Rational(1, size)) for size in (1, 2)]
 
 
 def mean(items: Sequence[Any]) -> Any:
-    """The mean of numbers or matrices."""
+    """The mean of matrices."""
     return reduce(lambda left, right: left + right, items) / sp.Integer(len(items))
 
 
+def moments_after(second: Any, first: Any) -> Any:
+    """E[e e^T] after a step, from the one before it and the mean."""
+    mixed = average(U * first * r.T + r * first.T * U.T, E, U, r)
+    return average(U * second * U.T, E, U) - alpha * mixed + alpha**2 * average(r * r.T, E, r)
+
+
+def mean_after(first: Any) -> Any:
+    """The mean error after a step."""
+    return average(U * first, E, U) - alpha * average(r, E, r)
+
+
+gradients = Step(
+    "gradient",
+    r"The gradient of one example is affine in the weights.",
+    [
+        Line(
+            gradient,
+            "=",
+            H_i * weights - z_i,
+            Enumeration("the derivative of the loss for p = 1, 2, 3 features, all inputs and targets", derivatives),
+        )
+    ],
+)
+
+error = Step(
+    "error",
+    r"So the error $e_t = w_t - w^*$ is multiplied by $I - \alpha H_B$, and the gradient of the batch at the minimum "
+    r"is added, whose expectation is 0 because $H w^*$ is the mean of $z_i$. If $\lambda = 0$ every gradient lies in "
+    r"the range of $H$, and the rest of the error never moves. From here on everything is restricted to that range, "
+    r"where $H$ is positive definite.",
+    [
+        Line(
+            weights - alpha * (H_B * weights - z_B) - optimum,
+            "=",
+            (eye - alpha * H_B) * (weights - optimum) - alpha * (H_B * optimum - z_B),
+            Identity(),
+        ),
+        Line(
+            average(H_B * optimum - z_B, E, H_B, z_B),
+            "=",
+            sp.ZeroMatrix(p, 1),
+            Identity(means={H_B: H, z_B: H * optimum}),
+        ),
+    ],
+)
+
+maps = Step(
+    "maps",
+    r"What a step does to $P = E[e_t e_t^\top]$, without the noise at the minimum, is a linear map $A_\alpha$: the "
+    r"first line. Its quadratic part $Q$ is a quadratic form of a batch mean, so the rule for these applies, with the "
+    r"factor $c(b)$. Weight decay cancels in $H_i - H$. The linear part is called $\operatorname{Lyap}(P) = H P + P "
+    r"H$.",
+    [
+        Line(STEP, "=", P - alpha * (H * P + P * H) + alpha**2 * QUADRATIC, Identity(means={H_B: H})),
+        Line(
+            QUADRATIC,
+            "=",
+            H * P * H + c * SPREAD,
+            Identity(
+                given={QUADRATIC: H * P * H + c * (average(H_i * P * H_i, examples, H_i) - H * P * H)}, means={H_i: H}
+            ),
+            also=(
+                Enumeration(
+                    "n = 2, 3 symmetric 2 x 2 matrices in symbols: every b without replacement, b = 1, 2 with it",
+                    quadratics,
+                ),
+            ),
+        ),
+    ],
+)
+
+start_means = Step(
+    "means-from-three-starts",
+    r"Compare runs from $e_0$, $-e_0$ and 0 by the sum of the first two minus twice the third. For the means of the "
+    r"errors this is 0 at the start, and so it stays: the gradient at the minimum cancels.",
+    [
+        Line(
+            mean_after(plus) + mean_after(minus) - 2 * mean_after(zero),
+            "=",
+            average(U * (plus + minus - 2 * zero), E, U),
+            Identity(),
+        )
+    ],
+)
+
+starts = Step(
+    "three-starts",
+    r"The same of the second moments obeys $A_\alpha$: all noise at the minimum cancels. A batch does not depend on "
+    r"the error before it, so each product has the mean of the error in it.",
+    [
+        Line(
+            next_plus + next_minus - 2 * next_zero,
+            "=",
+            average(U * (M_plus + M_minus - 2 * M_zero) * U.T, E, U),
+            Identity(given={plus: 2 * zero - minus}),
+        )
+    ],
+    definitions=[
+        (next_plus, moments_after(M_plus, plus)),
+        (next_minus, moments_after(M_minus, minus)),
+        (next_zero, moments_after(M_zero, zero)),
+    ],
+)
+
+homogeneous = Step(
+    "every-start",
+    r"So after $t$ steps it is $2 A_\alpha^t(e_0 e_0^\top)$. If second moments have one limit for all starts, the "
+    r"left side tends to 0. The matrices $e e^\top$ span the symmetric ones, so $A_\alpha^t \to 0$, which means "
+    r"$\rho(A_\alpha) < 1$ for the spectral radius. Conversely let $\rho(A_\alpha) < 1$. A second moment is at least "
+    r"the square of the mean, so $(I - \alpha H)^t$ tends to 0 as well, and the affine recursion of means and second "
+    r"moments converges to one limit.",
+    [
+        Line(
+            M_plus + M_minus - 2 * M_zero,
+            "=",
+            2 * image,
+            Enumeration(
+                "one feature, n = 2, in symbols, t = 0, 1, 2: every b without replacement, b = 1, 2 with it",
+                trajectories,
+            ),
+        )
+    ],
+)
+
+positive = Step(
+    "positive-maps",
+    r"Both maps send positive semidefinite matrices to positive semidefinite ones, and so does what $c(b)$ "
+    r"multiplies: every such $P$ is $F F^\top$, and the right sides are means of squared lengths. A linear map that "
+    r"does so is called positive below.",
+    [
+        Line(
+            v.T * average(matrix * P * matrix, index, varying) * v,
+            "=",
+            average((F.T * matrix * v).T * (F.T * matrix * v), index, varying),
+            Identity(symmetric=[H, H_i, H_B]),
+        )
+        for matrix, index, varying in ((eye - alpha * H_B, E, H_B), (H_B, E, H_B), (H_i - H, examples, H_i))
+    ],
+    definitions=[(P, F * F.T)],
+)
+
+lyapunov = Step(
+    "lyapunov-inverse",
+    r"In the eigenbasis of $H$ the solution of $\operatorname{Lyap}(X) = N$ is found entry by entry. It is the "
+    r"integral of $e^{-\tau H} N e^{-\tau H}$ over $\tau \ge 0$: the second line gives an antiderivative of its "
+    r"entries, which is 0 at $\infty$ and $-X_{ij}$ at 0. The integrand is positive semidefinite if $N$ is, and "
+    r"positive definite if $N$ is; so $\operatorname{Lyap}^{-1}$ is positive, and sends positive definite matrices to "
+    r"positive definite ones.",
+    [
+        Line(h_i * solution + solution * h_j, "=", P_ij, Identity()),
+        Line(
+            sp.Derivative(-sp.exp(-tau * (h_i + h_j)) * P_ij / (h_i + h_j), tau),
+            "=",
+            sp.exp(-tau * h_i) * P_ij * sp.exp(-tau * h_j),
+            Identity(),
+        ),
+    ],
+    definitions=[(solution, P_ij / (h_i + h_j))],
+)
+
+contraction = Step(
+    "contraction",
+    r"For a positive map, **$\rho(\Phi) < 1$ if and only if $P - \Phi(P)$ is positive definite for some positive "
+    r"definite $P$.** If $\rho(\Phi) < 1$, let $P$ be the sum of all $\Phi^j(N)$ with a positive definite $N$: by the "
+    r"first line $P - \Phi(P) = N$. Conversely $\Phi(P) \preceq \theta P$ with some $\theta < 1$, and then $\Phi^k(P) "
+    r"\preceq \theta^k P$ by induction on $k$: by the second line the gap is $\Phi$ of the gap before, plus a "
+    r"positive semidefinite matrix. Every symmetric matrix lies between multiples of $P$, so $\Phi^k \to 0$. Powers "
+    r"of one map multiply like powers of a number.",
+    [
+        Line(sp.Sum(phi**j * (1 - phi), (j, 0, k)), "=", 1 - phi ** (k + 1), Induction(k)),
+        Line(theta ** (k + 1) - phi ** (k + 1), "=", phi * (theta**k - phi**k) + theta**k * (theta - phi), Identity()),
+    ],
+)
+
+same = Step(
+    "same-inequality",
+    r"So for $\alpha > 0$ the criterion that $P - A_\alpha(P)$ is positive definite says that $\operatorname{Lyap}(P) "
+    r"- \alpha\, Q(P)$ is.",
+    [Line(P - STEP, "=", alpha * (H * P + P * H - alpha * QUADRATIC), Identity(means={H_B: H}))],
+)
+
+threshold = Step(
+    "threshold",
+    r"**Second moments converge if and only if $0 < \alpha < \alpha_{\max} = 1 / \rho(\operatorname{Lyap}^{-1} Q)$.** "
+    r"Let $\alpha > 0$; the map $\Psi$ is positive. If $\rho(\Psi) < 1$, let $P$ be the sum of all "
+    r"$\Psi^j(\operatorname{Lyap}^{-1}(I))$: by the first line $\operatorname{Lyap}(P) - \alpha\, Q(P) = I$. "
+    r"Conversely apply $\operatorname{Lyap}^{-1}$: that $\operatorname{Lyap}(P) - \alpha\, Q(P)$ is positive definite "
+    r"gives the same for $P - \Psi(P)$, so $\rho(\Psi) < 1$. For $\alpha \le 0$ the trace never falls, by the second "
+    r"line, so $A_\alpha^t$ does not vanish.",
+    [
+        Line(Lyap - alpha * Q, "=", Lyap * (sp.Identity(p**2) - Psi), Identity()),
+        Line(
+            sp.Trace(STEP),
+            "=",
+            sp.Trace(P) - 2 * alpha * sp.Trace(H * P) + alpha**2 * sp.Trace(QUADRATIC),
+            Identity(means={H_B: H}),
+        ),
+    ],
+    definitions=[(Q, Lyap * Psi / alpha)],
+)
+
+one_feature = Step(
+    "one-feature",
+    r"For one feature with $H = h_i$ and $Q(P) = q P$ the map is a number, and the interval is seen directly.",
+    [Line(1 - (1 - 2 * alpha * h_i + alpha**2 * q), "=", alpha * q * (bound - alpha), Identity())],
+    definitions=[(bound, 2 * h_i / q)],
+)
+
+smaller = Step(
+    "smaller-batch",
+    r"**A larger batch never has a shorter interval.** Where $c(b') \le c(b)$, $Q_b(P) - Q_{b'}(P)$ is positive "
+    r"semidefinite for positive definite $P$. So the criterion that holds for $b$ holds for $b'$ with the same $P$.",
+    [Line(Q_b - Q_other, "=", (c - c_smaller) * spread, Identity())],
+    definitions=[(Q_b, H * P * H + c * spread), (Q_other, H * P * H + c_smaller * spread)],
+)
+
+eigenproblem = Step(
+    "symmetric-eigenproblem",
+    r"With the inner product $\operatorname{tr}(N^\top P)$ both maps are self-adjoint (for each batch, so also on "
+    r"average), and $Q$ has no negative eigenvalue: with $H_B = F F^\top$ the last right side is a squared length. So "
+    r"the spectral radius of $\operatorname{Lyap}^{-1} Q$ is the largest eigenvalue of $\operatorname{Lyap}^{-1/2} Q "
+    r"\operatorname{Lyap}^{-1/2}$. Antisymmetric matrices bring no larger one: times $\sqrt{-1}$ they are Hermitian, "
+    r"to which the criterion extends.",
+    [
+        Line(sp.Trace(N.T * (H * P + P * H)), "=", sp.Trace((H * N + N * H).T * P), Identity(symmetric=[H])),
+        Line(sp.Trace(N.T * H_B * P * H_B), "=", sp.Trace((H_B * N * H_B).T * P), Identity(symmetric=[H_B])),
+        Line(
+            sp.Trace(P.T * (F * F.T) * P * (F * F.T)),
+            "=",
+            sp.Trace((F.T * P * F).T * (F.T * P * F)),
+            Identity(),
+        ),
+    ],
+)
+
+whole = Step(
+    "whole-batch",
+    r"Without noise, $c(b) = 0$: without replacement at $b = n$. In the eigenbasis of $H$ the entries of "
+    r"$\operatorname{Lyap}^{-1} Q(N)$ are $X_{ij}$, a multiple of $N_{ij}$ that is at most $\frac12 h_i$ where "
+    r"$h_i \ge h_j$, and equal to it at $i = j$. So $\alpha_{\max} = 2 / \lambda_{\max}(H)$, as for gradient descent.",
+    [
+        Line(h_i * solution + solution * h_j, "=", h_i * P_ij * h_j, Identity()),
+        Line(h_i * h_j / (h_i + h_j), "<=", h_i / 2, Signs({h_i: h_j + gap})),
+    ],
+    definitions=[(solution, h_i * h_j / (h_i + h_j) * P_ij)],
+)
+
+gaussian = Step(
+    "gaussian-inputs",
+    r"Batches of $b$ independent draws, $x \sim N(0, s I)$, no weight decay, so $H = s I$. A coordinate has the "
+    r"moments $s$ and $3 s^2$: of the $p$ products $x_i^2 x_k^2$ one is a fourth power. Then $Q(I) = q I$ and "
+    r"$\operatorname{Lyap}(I) = 2 s I$. A positive map with $\Psi(I) = \theta I$ has $\rho(\Psi) = \theta$: $\theta$ "
+    r"is an eigenvalue, and the criterion with $P = I$ holds for every smaller multiple. For $p = b = 1$ the bound "
+    r"$\frac{2}{3 s}$ is also seen directly: the last line is below 1.",
+    [
+        Line(
+            fourth,
+            "=",
+            (p + 2) * s**2,
+            Identity(given={fourth: 3 * s**2 + (p - 1) * s**2}),
+            also=(Enumeration("all moments for p = 1, 2, 3", normal_inputs),),
+        ),
+        Line(q, "=", s**2 * (1 + (p + 1) / b), Identity(given={fourth: (p + 2) * s**2})),
+        Line(2 * s / q, "=", 2 * b / (s * (b + p + 1)), Identity(given={fourth: (p + 2) * s**2})),
+        Line(
+            average((1 - alpha * x**2) ** 2, E, x),
+            "=",
+            1 - 3 * s**2 * alpha * (sp.Rational(2, 3) / s - alpha),
+            Identity(means={x**2: s, x**4: 3 * s**2}),
+        ),
+    ],
+    definitions=[(q, s**2 + 1 / b * (fourth - s**2))],
+)
+
+DERIVATION = Derivation(
+    "mean_square_stability",
+    "Stable step sizes",
+    [
+        "Linear regression with one output, weight decay allowed; the rows of several outputs obey the same condition.",
+        "Fresh independent batches of constant size, and a constant step size.",
+        "$H$ is not 0: otherwise nothing moves.",
+    ],
+    SYMBOLS,
+    [
+        gradients,
+        error,
+        maps,
+        start_means,
+        starts,
+        homogeneous,
+        positive,
+        lyapunov,
+        contraction,
+        same,
+        threshold,
+        one_feature,
+        smaller,
+        eigenproblem,
+        whole,
+        gaussian,
+    ],
+)
+
+
 if __name__ == "__main__":
-    for number, (statement, _, how) in enumerate(steps(), 1):
-        print(f"{number}. {statement}\n   checked: {how}\n")
+    print(DERIVATION.check().to_text())

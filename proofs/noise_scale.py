@@ -2,230 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import cache
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 from typing import Any
 
 import sympy as sp
 
 from sgdvar import BatchDesign, WithoutReplacement, WithReplacement, enumerate_batches
 from sgdvar.claims import CheckedSteps, Claim, Counterexample, Finding, proved, refuted
+from sgdvar.derivation import Derivation, Enumeration, Identity, Line, Notation, Step, average, uniform
 
-n, m, M = sp.symbols("n m M", positive=True)
-mean_square, trace = sp.symbols("G2 S", positive=True)  # |G|^2 and tr Sigma
+n, m, M, b = sp.symbols("n m M b", positive=True)
+E, ratio = sp.Symbol("E"), sp.Function("rho")
+d = sp.Symbol("d", integer=True, positive=True)
+batch_gradient, gradient = sp.MatrixSymbol("G_b", d, 1), sp.MatrixSymbol("G", d, 1)
+batch_square, variance, square, trace, c = sp.symbols("E|G_b|^2 Var(G_b) |G|^2 tr_Sigma c(b)")
+small, large = sp.symbols("|G_m|^2 |G_M|^2")
+square_estimate, trace_estimate = sp.symbols("estimated_square estimated_trace")
 
-Step = tuple[str, str, str]
-"""A statement (LaTeX), its reason, and how it was checked."""
-
-
-def steps() -> list[Step]:
-    """Checks every step of the derivation.
-
-    Returns:
-        Each statement as LaTeX, with its reason and how it was checked.
-
-    Raises:
-        AssertionError: A step is false.
-    """
-    return [
-        squared_length_of_a_batch(),
-        two_equations(),
-        independent_draws(),
-        without_replacement(),
-        every_batch_enumerated(),
-        corrected(),
-        the_ratio(),
-    ]
-
-
-def identity(left: Any, right: Any) -> None:
-    """Checks that two rational functions are the same.
-
-    Raises:
-        AssertionError: They differ.
-    """
-    difference = sp.cancel(sp.together(left - right))
-    if difference != 0:
-        raise AssertionError(f"{left} = {right} is false: the difference is {difference}")
-
-
-def squared_length_of_a_batch() -> Step:
-    """The expected squared length of the gradient of a batch."""
-    for count in (2, 3, 4):
-        g = gradients(count)
-        full, spread = length(centre(g)), mean([length(minus(v, centre(g))) for v in g])
-        for b in range(1, count + 1):
-            average = mean([length(centre(B)) for B in combinations(g, b)])
-            identity(average, full + distinct(b).subs(n, count) * spread)
-        for b in (1, 2):
-            identity(mean([length(centre(B)) for B in product(g, repeat=b)]), full + independent(b) * spread)
-    return (
-        r"E \lvert G_b \rvert^2 = \lvert G \rvert^2 + c(b)\, \operatorname{tr} \Sigma, \qquad c(b) = \frac1b "
-        r"\quad\text{or}\quad \frac{n - b}{b (n - 1)}",
-        r"$G_b$ is the mean of a batch of $b$ gradients of single examples at fixed weights, $G$ the full gradient, "
-        r"and $\Sigma$ their covariance (divisor $n$): the mean of a square is the square of the mean plus a variance.",
-        "exhaustive enumeration in symbols for two weights: n = 2, 3, 4 with every b without replacement, b = 1 and 2 "
-        "with replacement",
-    )
-
-
-def two_equations() -> Step:
-    """The estimators as the solution of two linear equations."""
-    small, large = sp.symbols("q_m q_M")
-    G2, S = sp.symbols("x s")
-    solution = sp.solve([G2 + S / m - small, G2 + S / M - large], [G2, S])
-    identity(solution[G2], estimated_square(small, large))
-    identity(solution[S], estimated_trace(small, large))
-    return (
-        r"\widehat{\lvert G \rvert^2} = \frac{M \lvert G_M \rvert^2 - m \lvert G_m \rvert^2}{M - m}, \qquad "
-        r"\widehat{\operatorname{tr} \Sigma} = \frac{\lvert G_m \rvert^2 - \lvert G_M \rvert^2}{\frac1m - \frac1M} "
-        r"\qquad (m < M)",
-        r"Two batch sizes give two equations $\lvert G_b \rvert^2 = \lvert G \rvert^2 + \frac1b \operatorname{tr} "
-        r"\Sigma$ without the expectation. These are their solutions. The noise scale is estimated by "
-        r"$\widehat{\operatorname{tr} \Sigma} / \widehat{\lvert G \rvert^2}$.",
-        "solved in symbols",
-    )
-
-
-def independent_draws() -> Step:
-    """No bias with independent draws."""
-    small, large = (mean_square + independent(b) * trace for b in (m, M))
-    identity(estimated_square(small, large), mean_square)
-    identity(estimated_trace(small, large), trace)
-    return (
-        r"E\, \widehat{\lvert G \rvert^2} = \lvert G \rvert^2, \qquad E\, \widehat{\operatorname{tr} \Sigma} = "
-        r"\operatorname{tr} \Sigma \qquad \bigl( c(b) = \tfrac1b \bigr)",
-        r"Both are linear in the squared lengths. So it does not matter how the two batches depend on each other: the "
-        r"small one may be a part of the large one.",
-        "identities of rational functions in m, M, |G|^2 and tr Sigma",
-    )
-
-
-def without_replacement() -> Step:
-    """The biases without replacement."""
-    small, large = (mean_square + distinct(b) * trace for b in (m, M))
-    identity(estimated_square(small, large), mean_square - trace / (n - 1))
-    identity(estimated_trace(small, large), trace * n / (n - 1))
-    return (
-        r"E\, \widehat{\lvert G \rvert^2} = \lvert G \rvert^2 - \frac{\operatorname{tr} \Sigma}{n - 1}, \qquad E\, "
-        r"\widehat{\operatorname{tr} \Sigma} = \frac{n}{n - 1} \operatorname{tr} \Sigma \qquad \Bigl( c(b) = "
-        r"\frac{n - b}{b (n - 1)} \Bigr)",
-        r"$c(b) = \frac{n}{n-1} \cdot \frac1b - \frac{1}{n-1}$: the slope in $\frac1b$ is $\frac{n}{n-1}$ times too "
-        r"large, and the value at $\frac1b = 0$ is $-\frac{1}{n-1}$ and not 0. **The biases do not depend on the batch "
-        r"sizes.** The second estimator is unbiased for the covariance with divisor $n - 1$.",
-        "identities of rational functions in n, m, M, |G|^2 and tr Sigma",
-    )
-
-
-def every_batch_enumerated() -> Step:
-    """Both estimators averaged over all pairs of batches."""
-    for count in (2, 3, 4):
-        g = gradients(count)
-        full, spread = length(centre(g)), mean([length(minus(v, centre(g))) for v in g])
-        for size, larger in combinations(range(1, count + 1), 2):
-            squares = [mean([length(centre(B)) for B in combinations(g, b)]) for b in (size, larger)]
-            sizes = {m: size, M: larger}
-            identity(estimated_square(*squares).subs(sizes), full - spread / sp.Integer(count - 1))
-            identity(estimated_trace(*squares).subs(sizes), spread * sp.Rational(count, count - 1))
-        squares = [mean([length(centre(B)) for B in product(g, repeat=b)]) for b in (1, 2)]
-        identity(estimated_square(*squares).subs({m: 1, M: 2}), full)
-        identity(estimated_trace(*squares).subs({m: 1, M: 2}), spread)
-    return (
-        r"\frac{1}{\#\mathcal B_m \#\mathcal B_M} \sum_{B \in \mathcal B_m} \sum_{B' \in \mathcal B_M} "
-        r"\widehat{\operatorname{tr} \Sigma}(B, B') = E\, \widehat{\operatorname{tr} \Sigma}",
-        r"The definition itself, without $c(b)$: averages over all batches of both sizes.",
-        "exhaustive enumeration in symbols for two weights, n = 2, 3, 4: every pair of batch sizes without "
-        "replacement, 1 and 2 with replacement",
-    )
-
-
-def corrected() -> Step:
-    """Estimators without bias for batches without replacement."""
-    small, large = (mean_square + distinct(b) * trace for b in (m, M))
-    square, spread = estimated_square(small, large), estimated_trace(small, large)
-    identity(square + spread / n, mean_square)
-    identity(spread * (n - 1) / n, trace)
-    return (
-        r"E \Bigl[ \widehat{\lvert G \rvert^2} + \tfrac1n \widehat{\operatorname{tr} \Sigma} \Bigr] = \lvert G "
-        r"\rvert^2, \qquad E \Bigl[ \tfrac{n-1}{n} \widehat{\operatorname{tr} \Sigma} \Bigr] = \operatorname{tr} "
-        r"\Sigma",
-        r"The biases are known, so they can be taken out.",
-        "identities of rational functions in n, m, M, |G|^2 and tr Sigma",
-    )
-
-
-def the_ratio() -> Step:
-    """The ratio of the two estimators."""
-    shown = []
-    for is_distinct in (False, True):
-        expectation, value = ratio_by_draws(GRADIENTS, is_distinct), noise_scale(GRADIENTS)
-        if expectation == value:
-            raise AssertionError(f"the ratio should be biased, got its expectation {expectation} for {value}")
-        shown.append(rf"\tfrac{{{expectation.numerator}}}{{{expectation.denominator}}}")
-    value = noise_scale(GRADIENTS)
-    return (
-        rf"E\, \frac{{\widehat{{\operatorname{{tr}} \Sigma}}}}{{\widehat{{\lvert G \rvert^2}}}} = {shown[0]} "
-        rf"\;\text{{(with replacement)}}, \quad {shown[1]} \;\text{{(without)}}, \qquad \frac{{\operatorname{{tr}} "
-        rf"\Sigma}}{{\lvert G \rvert^2}} = \tfrac{{{value.numerator}}}{{{value.denominator}}}",
-        rf"Gradients {GRADIENTS[0]} and {GRADIENTS[1]} of one weight, $m = 1$, $M = 2$, batches that do not depend on "
-        r"each other. A ratio of unbiased estimators is not unbiased. The estimate of $\lvert G \rvert^2$ can be "
-        r"negative; where it can be 0 the ratio has no expectation at all.",
-        "exhaustive enumeration of both batches in rational numbers",
-    )
-
-
+estimated_square = (M * large - m * small) / (M - m)
+estimated_trace = (small - large) / (1 / m - 1 / M)
+ESTIMATORS = [(square_estimate, estimated_square), (trace_estimate, estimated_trace)]
 GRADIENTS = (1, 2)
 """Gradients of single examples for which no estimate of the squared length is 0."""
+RATIO_WITH, RATIO_WITHOUT, NOISE_SCALE = sp.Rational(61, 56), sp.Rational(22, 7), sp.Rational(1, 9)
+"""The expected estimates of the noise scale for these, under both designs, and the noise scale."""
+
+SYMBOLS = [
+    Notation(n, "n", "number of examples"),
+    Notation(b, "b", "batch size"),
+    Notation(m, "m", "the smaller of two batch sizes"),
+    Notation(M, "M", "the larger of two batch sizes"),
+    Notation(batch_gradient, "G_b", "gradient of a batch of $b$: the mean of the gradients of its examples"),
+    Notation(gradient, "G", "full gradient: the mean over all examples"),
+    Notation(E, "E", "expectation over the batches"),
+    Notation(batch_square, r"E \lvert G_b \rvert^2", "expected squared length of the gradient of a batch"),
+    Notation(variance, r"\operatorname{Var}(G_b)", r"variance $E \lvert G_b - G \rvert^2$ of the gradient of a batch"),
+    Notation(square, r"\lvert G \rvert^2", "squared length of the full gradient"),
+    Notation(trace, r"\operatorname{tr} \Sigma", "variance of the gradient of one example, with the divisor $n$"),
+    Notation(c, "c(b)", "variance factor of the design"),
+    Notation(small, r"\lvert G_m \rvert^2", "squared length of the gradient of a batch of $m$"),
+    Notation(large, r"\lvert G_M \rvert^2", "squared length of the gradient of a batch of $M$"),
+    Notation(square_estimate, r"\widehat{\lvert G \rvert^2}", r"estimate of $\lvert G \rvert^2$"),
+    Notation(trace_estimate, r"\widehat{\operatorname{tr} \Sigma}", r"estimate of $\operatorname{tr} \Sigma$"),
+    Notation(ratio, r"\rho", "estimate of the noise scale from the squared lengths at $m = 1$ and $M = 2$"),
+]
 
 
-def independent(size: Any) -> Any:
-    """c(b) for independent draws."""
-    return 1 / sp.sympify(size)
+def variances() -> Iterator[Mapping[Any, Any]]:
+    """The variance over every batch of gradients of two weights, in symbols."""
+    for count in (2, 3, 4):
+        g = gradients(count)
+        for sampling in (WithReplacement(), WithoutReplacement()):
+            design = BatchDesign(sampling, count)
+            for size in range(1, 3 if isinstance(sampling, WithReplacement) else count + 1):
+                batches = enumerate_batches(design, draws=1, batch_size=size)
+                spread = sum(p * length(minus(centre([g[i] for i in B]), centre(g))) for p, (B,) in batches)
+                factor = sp.sympify(design.variance_factor(size))
+                yield {**truth(g), b: sp.Integer(size), c: factor, variance: sp.expand(spread)}
 
 
-def distinct(size: Any) -> Any:
-    """c(b) without replacement."""
-    return (n - size) / (size * (n - 1))
+def with_replacement() -> Iterator[Mapping[Any, Any]]:
+    """Every pair of batches of 1 and 2 draws: independent ones, and a small one that is part of the large one."""
+    for count in (2, 3):
+        g = gradients(count)
+        pairs = list(product(g, repeat=2))
+        yield outcomes(g, 1, 2, (([one], pair) for one in g for pair in pairs))
+        yield outcomes(g, 1, 2, ((pair[:1], pair) for pair in pairs))
 
 
-def estimated_square(small: Any, large: Any) -> Any:
-    """The estimate of |G|^2 from squared lengths at the two sizes."""
-    return (M * large - m * small) / (M - m)
+def without_replacement() -> Iterator[Mapping[Any, Any]]:
+    """Every pair of batches of two sizes: independent ones, and a small one that is part of the large one."""
+    for count in (2, 3):
+        g = gradients(count)
+        for size, larger in combinations(range(1, count + 1), 2):
+            yield outcomes(g, size, larger, product(combinations(g, size), combinations(g, larger)))
+            yield outcomes(g, size, larger, ((batch[:size], batch) for batch in permutations(g, larger)))
 
 
-def estimated_trace(small: Any, large: Any) -> Any:
-    """The estimate of tr Sigma from squared lengths at the two sizes."""
-    return (small - large) / (1 / m - 1 / M)
+def outcomes(g: Sequence[Any], size: int, larger: int, pairs: Iterable[Sequence[Any]]) -> Mapping[Any, Any]:
+    """The squared lengths of equally likely pairs of batches, and what they estimate."""
+    found = uniform({small: length(centre(one)), large: length(centre(other))} for one, other in pairs)
+    return {**truth(g), m: sp.Integer(size), M: sp.Integer(larger), E: found}
 
 
-def noise_scale(values: Sequence[int]) -> Fraction:
-    """Tr Sigma / |G|^2 for gradients of one weight."""
-    full = Fraction(sum(values), len(values))
-    return sum(((v - full) ** 2 for v in values), Fraction(0)) / len(values) / full**2
-
-
-def ratio(small: Fraction, large: Fraction) -> Fraction:
-    """The estimate of the noise scale from the gradients of a batch of one and of a batch of two."""
-    return (small**2 - large**2) / (1 - Fraction(1, 2)) / (2 * large**2 - small**2)
-
-
-def ratio_by_draws(values: Sequence[int], is_distinct: bool) -> Fraction:
-    """The expectation of the estimate of the noise scale over all ordered draws."""
-    pairs = [pair for pair in product(range(len(values)), repeat=2) if not is_distinct or pair[0] != pair[1]]
-    found = [ratio(Fraction(v), Fraction(values[i] + values[j], 2)) for v in values for i, j in pairs]
-    return sum(found, Fraction(0)) / len(found)
-
-
-def ratio_by_batches(values: Sequence[int], is_distinct: bool) -> Fraction:
-    """The same over the batches that the library draws, with their probabilities."""
-    design = BatchDesign(WithoutReplacement() if is_distinct else WithReplacement(), len(values))
-    singles, pairs = (list(enumerate_batches(design, draws=1, batch_size=b)) for b in (1, 2))
-    total = Fraction(0)
-    for (p, (B,)), (q, (C,)) in product(singles, pairs):
-        total += p * q * ratio(Fraction(values[B[0]]), Fraction(sum(values[i] for i in C), 2))
-    return total
+def truth(g: Sequence[Any]) -> Mapping[Any, Any]:
+    """The number of gradients, the squared length of their mean and their variance."""
+    full = centre(g)
+    spread = sum(length(minus(one, full)) for one in g) / sp.Integer(len(g))
+    return {n: sp.Integer(len(g)), square: length(full), trace: sp.expand(spread)}
 
 
 def gradients(count: int) -> list[tuple[Any, Any]]:
@@ -240,23 +106,164 @@ def length(vector: Sequence[Any]) -> Any:
 
 def minus(left: Sequence[Any], right: Sequence[Any]) -> list[Any]:
     """The difference of two vectors."""
-    return [a - c for a, c in zip(left, right, strict=True)]
+    return [x - y for x, y in zip(left, right, strict=True)]
 
 
 def centre(vectors: Sequence[Sequence[Any]]) -> list[Any]:
     """The mean of vectors."""
-    return [mean(entries) for entries in zip(*vectors, strict=True)]
+    return [sp.expand(sum(entries) / sp.Integer(len(vectors))) for entries in zip(*vectors, strict=True)]
 
 
-def mean(items: Sequence[Any]) -> Any:
-    """The mean of numbers."""
-    return sum(items) / sp.Integer(len(items))
+def ratio_over_batches(sampling: WithReplacement | WithoutReplacement) -> Any:
+    """The expected ratio for the two gradients over the batches that the library draws, with their probabilities."""
+    design = BatchDesign(sampling, len(GRADIENTS))
+    singles, pairs = (list(enumerate_batches(design, draws=1, batch_size=size)) for size in (1, 2))
+    total = Fraction(0)
+    for (chance, (B,)), (other, (C,)) in product(singles, pairs):
+        one, two = (Fraction(sum(GRADIENTS[i] for i in batch), len(batch)) ** 2 for batch in (B, C))
+        total += chance * other * (one - two) / (1 - Fraction(1, 2)) / (2 * two - one)
+    return total
 
 
-@cache
-def checked() -> CheckedSteps:
-    """The evidence that every step was checked, once for all claims of this file."""
-    return CheckedSteps.of(__file__, steps())
+def distinct(size: Any) -> Any:
+    """c(b) without replacement."""
+    return (n - size) / (size * (n - 1))
+
+
+def expected(smaller: Any, larger: Any) -> Identity:
+    """Linearity, with the variance factors of both sizes."""
+    return Identity(means={small: square + smaller * trace, large: square + larger * trace})
+
+
+squared_length = Step(
+    "squared-length",
+    r"The mean of a square is the square of the mean plus a variance. The variance of a batch mean is $c(b)$ times "
+    r"that of one draw, with $c(b) = \frac1b$ for independent draws and $\frac{n - b}{b (n - 1)}$ without replacement.",
+    [
+        Line(
+            average(batch_gradient.T * batch_gradient, E, batch_gradient),
+            "=",
+            gradient.T * gradient
+            + average((batch_gradient - gradient).T * (batch_gradient - gradient), E, batch_gradient),
+            Identity(means={batch_gradient: gradient}),
+        ),
+        Line(
+            batch_square,
+            "=",
+            square + c * trace,
+            Identity(given={variance: c * trace}),
+            also=(
+                Enumeration(
+                    "n = 2, 3, 4 in symbols: every b without replacement, b = 1, 2 with replacement", variances
+                ),
+            ),
+        ),
+    ],
+    definitions=[(batch_square, square + variance)],
+)
+
+two_equations = Step(
+    "two-equations",
+    r"Measure the squared length once at each of two batch sizes $m < M$, and put $\frac1b$ for $c(b)$: two equations "
+    r"with two unknowns. Their solutions are the estimators. The noise scale is estimated by "
+    r"$\widehat{\operatorname{tr} \Sigma} / \widehat{\lvert G \rvert^2}$.",
+    [
+        Line(small, "=", square_estimate + trace_estimate / m, Identity()),
+        Line(large, "=", square_estimate + trace_estimate / M, Identity()),
+    ],
+    definitions=ESTIMATORS,
+)
+
+pairs_with = Enumeration(
+    "n = 2, 3 in symbols, m = 1, M = 2: every pair of batches, independent or nested", with_replacement
+)
+pairs_without = Enumeration(
+    "n = 2, 3 in symbols, every m < M: every pair of batches, independent or nested", without_replacement
+)
+
+independent_draws = Step(
+    "independent-draws",
+    r"**Independent draws: both are unbiased.** Both are linear in the squared lengths, so the expectations of these "
+    r"can be put in. It does not matter how the two batches depend on each other: the small one may be a part of the "
+    r"large one.",
+    [
+        Line(average(estimate, E, small, large), "=", value, expected(1 / m, 1 / M), also=(pairs_with,))
+        for estimate, value in ((square_estimate, square), (trace_estimate, trace))
+    ],
+    definitions=ESTIMATORS,
+)
+
+biases = Step(
+    "without-replacement",
+    r"**Without replacement both are biased, by amounts that are free of the batch sizes.** The variance factor is "
+    r"linear in $\frac1b$: its slope is $\frac{n}{n-1}$ times too large, and its value at $\frac1b = 0$ is "
+    r"$-\frac{1}{n-1}$ and not 0. The second estimator is unbiased for the variance with divisor $n - 1$.",
+    [
+        Line(distinct(b), "=", n / (n - 1) * (1 / b) - 1 / (n - 1), Identity()),
+        *(
+            Line(
+                average(estimate, E, small, large),
+                "=",
+                value,
+                expected(distinct(m), distinct(M)),
+                also=(pairs_without,),
+            )
+            for estimate, value in (
+                (square_estimate, square - trace / (n - 1)),
+                (trace_estimate, n / (n - 1) * trace),
+            )
+        ),
+    ],
+    definitions=ESTIMATORS,
+)
+
+corrected = Step(
+    "corrected",
+    r"The biases without replacement are known, so they can be taken out.",
+    [
+        Line(average(estimate, E, small, large), "=", value, expected(distinct(m), distinct(M)), also=(pairs_without,))
+        for estimate, value in (
+            (square_estimate + trace_estimate / n, square),
+            ((n - 1) / n * trace_estimate, trace),
+        )
+    ],
+    definitions=ESTIMATORS,
+)
+
+one, mixed, two = sp.S.One, sp.Rational(9, 4), sp.Integer(4)
+
+the_ratio = Step(
+    "ratio",
+    r"**A ratio of unbiased estimators is not unbiased.** An example: gradients 1 and 2 of one weight, $m = 1$, $M = "
+    r"2$, batches that do not depend on each other. The squared gradient of one draw is 1 or 4, that of two draws 1, "
+    r"4 or (in half of all cases, and always without replacement) $\frac94$. With replacement the expected ratio is "
+    r"the first line, without replacement the second; the true ratio is the third. The estimate of $\lvert G "
+    r"\rvert^2$ can be negative; where it can be 0 the ratio has no expectation at all.",
+    [
+        Line(
+            sum(ratio(lone, one) + 2 * ratio(lone, mixed) + ratio(lone, two) for lone in (one, two)) / 8,
+            "=",
+            RATIO_WITH,
+            Identity(),
+        ),
+        Line((ratio(one, mixed) + ratio(two, mixed)) / 2, "=", RATIO_WITHOUT, Identity()),
+        Line(trace / square, "=", NOISE_SCALE, Identity(given={trace: sp.Rational(1, 4), square: mixed})),
+    ],
+    definitions=[
+        (ratio(small, large), (estimated_trace / estimated_square).xreplace({m: sp.Integer(1), M: sp.Integer(2)}))
+    ],
+)
+
+DERIVATION = Derivation(
+    "noise_scale",
+    "Noise scale from two batch sizes",
+    [
+        "The weights are fixed.",
+        "Batches are independent draws from $n$ examples or a population, or uniform subsets of $n > 1$ examples.",
+    ],
+    SYMBOLS,
+    [squared_length, two_equations, independent_draws, biases, corrected, the_ratio],
+)
 
 
 def biased(values: Sequence[int]) -> Counterexample:
@@ -267,11 +274,11 @@ def biased(values: Sequence[int]) -> Counterexample:
     """
     count, design = len(values), BatchDesign(WithoutReplacement(), len(values))
     squares = [
-        sum(p * Fraction(sum(values[i] for i in B), b) ** 2 for p, (B,) in enumerate_batches(design, 1, b))
-        for b in (1, 2)
+        sum(p * Fraction(sum(values[i] for i in B), size) ** 2 for p, (B,) in enumerate_batches(design, 1, size))
+        for size in (1, 2)
     ]
     full = Fraction(sum(values), count)
-    spread = noise_scale(values) * full**2
+    spread = sum(((v - full) ** 2 for v in values), Fraction(0)) / count
     found = 2 * squares[1] - squares[0], 2 * (squares[0] - squares[1])
     if found != (full**2 - spread / (count - 1), spread * count / (count - 1)):
         raise AssertionError(f"the estimators have the expectations {found}, which the formulas do not give")
@@ -279,33 +286,28 @@ def biased(values: Sequence[int]) -> Counterexample:
     return Counterexample(f"gradients = {list(values)}  # of the examples; m = 1, M = 2, without replacement", shown)
 
 
-def biased_ratio(is_distinct: bool) -> Counterexample:
-    """The expectation of the estimated noise scale, over ordered draws and over the library's batches.
+def ratio_is_biased() -> Finding:
+    """Settles that the ratio is unbiased.
 
     Raises:
-        AssertionError: The two disagree.
+        AssertionError: The batches of the library have another expected ratio than the derivation.
     """
-    found, again = ratio_by_batches(GRADIENTS, is_distinct), ratio_by_draws(GRADIENTS, is_distinct)
-    if found != again:
-        raise AssertionError(f"the expected ratio is {found} over batches and {again} over draws")
-    design = "without replacement" if is_distinct else "with replacement"
-    return Counterexample(
-        f"gradients = {list(GRADIENTS)}  # of the examples; independent batches of m = 1 and M = 2, {design}",
-        f"the expected ratio is {found}, and tr Sigma / |G|^2 = {noise_scale(GRADIENTS)} ({design})",
-    )
+    found: list[Counterexample] = []
+    for sampling, expected_ratio, design in (
+        (WithReplacement(), RATIO_WITH, "with replacement"),
+        (WithoutReplacement(), RATIO_WITHOUT, "without replacement"),
+    ):
+        again = ratio_over_batches(sampling)
+        if again != expected_ratio:
+            raise AssertionError(f"the expected ratio {design} should be {expected_ratio}, got {again}")
+        where = f"gradients = {list(GRADIENTS)}  # of the examples; independent batches of m = 1 and M = 2, {design}"
+        shown = f"the expected ratio is {expected_ratio}, and tr Sigma / |G|^2 = {NOISE_SCALE} ({design})"
+        found.append(Counterexample(where, shown))
+    reason = "the expectation of a ratio is not the ratio of the expectations"
+    return refuted(reason, *found, CheckedSteps.of(DERIVATION))
 
 
-def ratio_is_biased() -> Finding:
-    """Settles that the ratio is unbiased."""
-    return refuted(
-        "the expectation of a ratio is not the ratio of the expectations",
-        biased_ratio(False),
-        biased_ratio(True),
-        checked(),
-    )
-
-
-ESTIMATORS = (
+ASSUMED = (
     "gradients at fixed weights from batches of two sizes m < M; |G|^2 estimated by (M |G_M|^2 - m |G_m|^2)/(M - m), "
     "tr Sigma (divisor n) by (|G_m|^2 - |G_M|^2)/(1/m - 1/M)"
 )
@@ -314,25 +316,27 @@ CLAIMS = [
     Claim(
         "noise-scale-estimators-unbiased-independent-draws",
         "the two-batch estimators of |G|^2 and of tr Sigma are unbiased",
-        f"{ESTIMATORS}; independent draws",
+        f"{ASSUMED}; independent draws",
         "folklore",
-        lambda: proved("E|G_b|^2 = |G|^2 + tr Sigma / b, and both are linear in the squared lengths", checked()),
+        lambda: proved(
+            "E|G_b|^2 = |G|^2 + tr Sigma / b, and both are linear in the squared lengths", CheckedSteps.of(DERIVATION)
+        ),
     ),
     Claim(
         "noise-scale-estimators-unbiased-without-replacement",
         "the two-batch estimators of |G|^2 and of tr Sigma are unbiased",
-        f"{ESTIMATORS}; batches without replacement",
+        f"{ASSUMED}; batches without replacement",
         "folklore",
         lambda: refuted(
             "the first has the bias -tr Sigma/(n - 1) and the second the factor n/(n - 1), at all batch sizes",
             biased([0, 2]),
-            checked(),
+            CheckedSteps.of(DERIVATION),
         ),
     ),
     Claim(
         "noise-scale-ratio-unbiased",
         "the ratio of the two-batch estimators is an unbiased estimator of the noise scale tr Sigma / |G|^2",
-        f"{ESTIMATORS}; any design, batches independent of each other",
+        f"{ASSUMED}; any design, batches independent of each other",
         "folklore",
         ratio_is_biased,
     ),
@@ -341,5 +345,4 @@ CLAIMS = [
 
 
 if __name__ == "__main__":
-    for number, (statement, _, how) in enumerate(steps(), 1):
-        print(f"{number}. {statement}\n   checked: {how}\n")
+    print(DERIVATION.check().to_text())

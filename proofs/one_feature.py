@@ -2,317 +2,456 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import combinations, product
 from typing import Any
 
 import sympy as sp
 
-alpha, c, decay = sp.symbols("alpha c lambda")
-kappa, rho, mu, ratio = sp.symbols("kappa rho mu r")
+import sgdvar as sv
+from sgdvar.derivation import (
+    Derivation,
+    Enumeration,
+    Identity,
+    Induction,
+    Line,
+    Notation,
+    Signs,
+    Step,
+    average,
+    uniform,
+)
 
-Step = tuple[str, str, str]
-"""A statement (LaTeX), its reason, and how it was checked."""
+t, j, k = sp.symbols("t j k", integer=True, nonnegative=True)
+x, y, w, gradient, h, cross, decay, c = sp.symbols("x_i y_i w g_i h E[x*y] lambda c")
+kappa, mixed, products, mu, ratio, limit = sp.symbols("kappa chi psi mu r w*")
+rho = sp.Symbol("rho", nonzero=True)
+start, shift, variance = sp.symbols("w_0 delta Var(g_t)")
+alpha = sp.Symbol("alpha", nonnegative=True)
+examples, E = sp.symbols("mean_i E")
+q = sp.Function("q")
+v, m = sp.IndexedBase("v"), sp.IndexedBase("m")
+P, N = sp.IndexedBase("p", nonnegative=True), sp.IndexedBase("e", nonnegative=True)
+square = sp.Symbol("mu^2", nonnegative=True)
+
+SYMBOLS = [
+    Notation(x, "x_i", "input of one example, a number"),
+    Notation(y, "y_i", "its target"),
+    Notation(w, "w", "weight, a number"),
+    Notation(decay, r"\lambda", "weight decay"),
+    Notation(gradient, r"\ell_i'(w)", r"gradient of $\frac12 (x_i w - y_i)^2 + \frac{\lambda}{2} w^2$"),
+    Notation(examples, r"\frac1n \sum_{i=1}^n", "mean over all examples; for a population, its expectation"),
+    Notation(h, "h", r"second derivative of the loss: mean of $x_i^2$, plus $\lambda$"),
+    Notation(cross, r"\overline{x y}", "mean of $x_i y_i$"),
+    Notation(kappa, r"\kappa", "variance of $x_i^2$"),
+    Notation(mixed, r"\chi", "covariance of $x_i^2$ and $x_i y_i$"),
+    Notation(products, r"\psi", "variance of $x_i y_i$"),
+    Notation(q, "q", r"$q(w)$ is the variance of $\ell_i'(w)$ over the examples"),
+    Notation(E, "E", "expectation given $w_0$"),
+    Notation(shift, r"\delta", "deviation of $w_t$ from its mean"),
+    Notation(alpha, r"\alpha", "step size, the same at every step"),
+    Notation(c, "c", "variance factor $c(b)$ of {doc}`batch_mean`"),
+    Notation(t, "t", "number of steps"),
+    Notation(m.label, "m", "$m_t = E w_t$"),
+    Notation(v.label, "v", r"$v_t$ is the variance of $w_t$"),
+    Notation(start, "w_0", "start"),
+    Notation(mu, r"\mu", "factor of the mean in one step"),
+    Notation(
+        rho, r"\rho", "factor of the variance in one step: the only number below that depends on $b$, apart from $c$"
+    ),
+    Notation(variance, r"\operatorname{Var}(g_t)", "total variance of the mini-batch gradient, given $w_0$"),
+    Notation(j, "j", "an earlier step"),
+    Notation(limit, "w^*", "minimiser of the loss"),
+    Notation(ratio, "r", r"one of $1$, $\mu$ and $\mu^2$"),
+    Notation(k, "k", "a power of $c$"),
+    Notation(P.label, "p", r"$p_{t,k}$ is the coefficient of $c^k$ in $v_t$, and 0 unless $1 \le k \le t$"),
+    Notation(N.label, "e", r"$e_{t,k}$ is the coefficient of $c^k$ in $E\, q(w_t) = q(m_t) + \kappa v_t$"),
+    Notation(square, r"\lvert \mu \rvert^2", r"$\mu^2$, which is not negative"),
+]
 
 
-def steps() -> list[Step]:
-    """Checks every step of the derivation.
-
-    Returns:
-        Each statement as LaTeX, with its reason and how it was checked.
-
-    Raises:
-        AssertionError: A step is false.
-    """
-    return [
-        gradient_noise(),
-        gradient_noise_at_random_weights(),
-        one_step(),
-        variance_of_the_gradient(),
-        variance_of_the_weights(),
-        mean_of_the_weights(),
-        gradient_noise_in_time(),
-        geometric_sums(),
-        powers_of_c(),
-        every_batch_sequence_enumerated(),
-    ]
-
-
-def identity(left: Any, right: Any) -> None:
-    """Checks that two rational functions are the same.
-
-    Raises:
-        AssertionError: They differ.
-    """
-    difference = sp.cancel(sp.together(left - right))
-    if difference != 0:
-        raise AssertionError(f"{left} = {right} is false: the difference is {difference}")
-
-
-def gradient_noise() -> Step:
-    """The mean and variance of one example's gradient at a fixed weight."""
-    w = sp.Symbol("w")
+def datasets() -> Iterator[tuple[list[tuple[Any, Any]], Mapping[Any, Any]]]:
+    """One, two or three examples in symbols, and their moments."""
     for count in (1, 2, 3):
-        examples = symbolic_examples(count)
-        gradients = [batch_gradient([example], w) for example in examples]
-        identity(mean(gradients), hessian(examples) * w - cross(examples))
-        identity(mean([g**2 for g in gradients]) - mean(gradients) ** 2, noise(examples, w))
-    return (
-        r"E\, \nabla \ell(w) &= h w - E\, x y, \qquad h = E\, x^2 + \lambda, \quad "
-        r"\kappa = \operatorname{Var}(x^2), \\ "
-        r"q(w) := \operatorname{Var}(\nabla \ell(w)) &= \kappa w^2 - 2 \operatorname{Cov}(x^2, x y)\, w "
-        r"+ \operatorname{Var}(x y)",
-        r"One example's gradient is $x (x w - y) + \lambda w$ with weight decay $\lambda$, which adds no variance. "
-        r"Here $E$ and $\operatorname{Var}$ are over one example. Being variances, $\kappa$ and $q$ are not negative.",
-        "identities in symbols for n = 1, 2, 3",
-    )
+        pairs = list(zip(sp.symbols(f"x1:{count + 1}"), sp.symbols(f"y1:{count + 1}"), strict=True))
+        yield pairs, moments(pairs)
 
 
-def gradient_noise_at_random_weights() -> Step:
-    """The mean of q at a random weight."""
-    m, d = sp.symbols("m d")
-    identity(quadratic(m + d), quadratic(m) + quadratic(m).diff(m) * d + kappa * d**2)
-    return (
-        r"q(m + d) = q(m) + q'(m)\, d + \kappa d^2, \qquad E\, q(w_t) = q(m_t) + \kappa v_t",
-        r"Take expectations with $m_t = E[w_t \mid w_0]$, $v_t = \operatorname{Var}(w_t \mid w_0)$ and "
-        r"$d = w_t - m_t$: the linear term vanishes.",
-        "the expansion as an identity in symbols, every quadratic q",
-    )
+def moments(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
+    """What the definitions say of examples."""
+    squares, crossed = [one**2 for one, _ in pairs], [one * other for one, other in pairs]
+    return {
+        h: mean(squares) + decay,
+        cross: mean(crossed),
+        kappa: covariance(squares, squares),
+        q: lambda point: covariance(*[[slope(one, point) for one in pairs]] * 2),
+    }
 
 
-def one_step() -> Step:
-    """One step of the mean and of the variance of the weights."""
-    m, d = sp.symbols("m d")
-    for count in (1, 2, 3):
-        examples = symbolic_examples(count)
-        h, spread = hessian(examples), square_variance(examples)
-        for batches, factor in every_design(examples):
-            # the weights are m + d or m - d, equally likely: their mean is m, and their variance d^2
-            weights = [w - alpha * batch_gradient(batch, w) for w in (m + d, m - d) for batch in batches]
-            average = (1 - alpha * h) * m + alpha * cross(examples)
-            growth = (1 - alpha * h) ** 2 + alpha**2 * factor * spread
-            identity(mean(weights), average)
-            variance = mean([w**2 for w in weights]) - average**2
-            identity(variance, growth * d**2 + alpha**2 * factor * noise(examples, m))
-    return (
-        r"m_{t+1} &= \mu\, m_t + \alpha\, E\, x y, \qquad \mu = 1 - \alpha h, \\ "
-        r"v_{t+1} &= \rho\, v_t + \alpha^2 c(b)\, q(m_t), \qquad \rho = \mu^2 + \alpha^2 c(b)\, \kappa",
-        r"A step is $w_{t+1} = w_t - \alpha g_t$. Given $w_t$, its mean is $\mu w_t + \alpha E\, x y$ and its variance "
-        r"$\alpha^2 c(b)\, q(w_t)$, by the variance of a batch mean. By the law of total variance "
-        r"$v_{t+1} = \mu^2 v_t + \alpha^2 c(b)\, E\, q(w_t)$.",
-        "exhaustive enumeration in symbols for weights with two values: n = 1, 2, 3, every b without replacement, "
-        "b = 1 and 2 with replacement",
-    )
+def two_values() -> Iterator[Mapping[Any, Any]]:
+    """A weight with two equally likely values."""
+    half = sp.Symbol("half")
+    yield {E: uniform([{shift: half}, {shift: -half}]), v[t]: half**2}
 
 
-def variance_of_the_gradient() -> Step:
-    """The variance of the gradient from the mean and variance of the weights."""
-    m, d = sp.symbols("m d")
-    for count in (1, 2, 3):
-        examples = symbolic_examples(count)
-        h, spread = hessian(examples), square_variance(examples)
-        for batches, factor in every_design(examples):
-            gradients = [batch_gradient(batch, w) for w in (m + d, m - d) for batch in batches]
-            variance = mean([g**2 for g in gradients]) - mean(gradients) ** 2
-            identity(variance, (h**2 + factor * spread) * d**2 + factor * noise(examples, m))
-    return (
-        r"\operatorname{Var}(g_t \mid w_0) = \bigl( h^2 + c(b)\, \kappa \bigr)\, v_t + c(b)\, q(m_t)",
-        r"Given $w_t$ the mean is $h w_t - E\, x y$ and the variance $c(b)\, q(w_t)$: the law of total variance again.",
-        "the same enumeration",
-    )
+def one_step_each() -> Iterator[Mapping[Any, Any]]:
+    """One step from weights with two values, over every batch."""
+    middle, half = sp.symbols("middle half")
+    for pairs, given in datasets():
+        for batches, factor in designs(pairs):
+            weights = [middle + half, middle - half]
+            slopes = [mean([slope(one, point) for one in batch]) for point in weights for batch in batches]
+            ends = [
+                point - alpha * mean([slope(one, point) for one in batch]) for point in weights for batch in batches
+            ]
+            later = {m: [middle, mean(ends)].__getitem__, v: [half**2, covariance(ends, ends)].__getitem__}
+            yield {**given, **later, t: sp.S.Zero, c: factor, variance: covariance(slopes, slopes)}
 
 
-def variance_of_the_weights() -> Step:
-    """The variance of the weights as a sum, by induction."""
-    for t in range(6):
-        q = sp.symbols(f"q0:{t + 1}")
-        identity(weight_variance(q), rho * weight_variance(q[:-1]) + alpha**2 * c * q[-1])
-    identity(weight_variance(()), 0)
-    return (
-        r"v_t = \alpha^2 c(b) \sum_{j<t} \rho^{t-1-j}\, q(m_j)",
-        r"Induction on $t$. Base: $w_0$ is fixed, so $v_0 = 0$, the empty sum. Step: $\rho$ times the sum raises every "
-        r"power by one, and $\alpha^2 c(b)\, q(m_t)$ is the new last term.",
-        "the base; the step as an identity in symbols for t = 0, ..., 5, every value of every q",
-    )
+@cache
+def sequences() -> tuple[Mapping[Any, Any], ...]:
+    """The gradient's variance over every sequence of batches, by the library's enumeration."""
+    targets: Any = sp.symbols("y1 y2")
+    X: Any = [[1], [2]]
+    given = moments([(sp.Integer(1), targets[0]), (sp.Integer(2), targets[1])])
+    given |= {mu: 1 - alpha * given[h], limit: given[cross] / given[h]}
+    cases = []
+    for sampling in (sv.WithoutReplacement(), sv.WithReplacement()):
+        problem = sv.LinearRegression(sv.Dataset(X, targets), weight_decay=decay)
+        sgd = sv.SGD(problem, start=[start], step_size=alpha, sampling=sampling)
+        for steps, size in product((0, 1, 2), (1, 2)):
+            value = sp.Rational(sgd.design.variance_factor(size))
+            case = {t: sp.Integer(steps), c: value, rho: given[mu] ** 2 + alpha**2 * value * given[kappa]}
+            case |= {m[step]: sp.sympify(sv.enumerate_mean_weights(sgd, step, size)[0]) for step in range(steps + 1)}
+            for time in (steps, steps + 1):
+                case[v[time]] = sp.sympify(sv.enumerate_weight_covariance(sgd, time, size)[0, 0])
+            case[variance] = sp.sympify(sv.enumerate_gradient_variance(sgd, steps, size))
+            cases.append({**given, **case, **coefficients(given, case, steps)})
+    return tuple(cases)
 
 
-def mean_of_the_weights() -> Step:
-    """The mean of the weights in closed form, by induction."""
-    h, xy, start, power = sp.symbols("h X w0 mu^t")
-    limit = xy / h
-    closed = limit + power * (start - limit)
-    identity(closed.subs(power, 1), start)
-    identity((1 - alpha * h) * closed + alpha * xy, closed.subs(power, (1 - alpha * h) * power))
-    for t in range(6):
-        total = geometric_sum(t, mu, 1)
-        following = mu * (mu**t * start + alpha * xy * total) + alpha * xy
-        identity(following, mu ** (t + 1) * start + alpha * xy * geometric_sum(t + 1, mu, 1))
-    return (
-        r"m_t = \mu^t w_0 + \alpha\, E\, x y \sum_{i<t} \mu^i = w^* + \mu^t (w_0 - w^*), \qquad "
-        r"w^* = \frac{E\, x y}{h}",
-        r"Induction on $t$; the second form needs $h \ne 0$. If $h = 0$ then $x = 0$ and $\lambda = 0$, and every "
-        r"gradient is 0.",
-        "the second form: base and step as identities in symbols, every t; the first: its step for t = 0, ..., 5",
-    )
+def coefficients(given: Mapping[Any, Any], case: Mapping[Any, Any], steps: int) -> dict[Any, Any]:
+    """p_{t,k} and e_{t,k}, by the recursion."""
+    found = [sp.S.Zero]
+    for time in range(steps + 1):
+        noise = [given[q](case[m[time]]), *(given[kappa] * part for part in found[1:])]
+        last, found = found, [sp.S.Zero, *(alpha**2 * part for part in noise)]
+        for power, part in enumerate(last[1:], 1):
+            found[power] += given[mu] ** 2 * part
+    inside = range(steps + 1)
+    return {
+        P: lambda _, power: sp.expand(last[power]) if power in inside else sp.S.Zero,
+        N: lambda _, power: sp.expand(noise[power]) if power in inside else sp.S.Zero,
+    }
 
 
-def gradient_noise_in_time() -> Step:
-    """The noise q at the mean weights, in powers of mu."""
-    limit, start, power = sp.symbols("w* w0 mu^t")
-    gap, slope = start - limit, quadratic(limit).diff(limit)
-    identity(quadratic(limit + power * gap), quadratic(limit) + slope * gap * power + kappa * gap**2 * power**2)
-    return (
-        r"q(m_t) = q(w^*) + q'(w^*)\, (w_0 - w^*)\, \mu^t + \kappa\, (w_0 - w^*)^2 \mu^{2t}",
-        r"The expansion of $q$ around $w^*$ at $m_t = w^* + \mu^t (w_0 - w^*)$. So the sum for $v_t$ is made of three "
-        r"geometric sums, with ratios $1$, $\mu$ and $\mu^2$.",
-        "identity in symbols, every t and every quadratic q",
-    )
+def first_steps() -> Iterator[Mapping[Any, Any]]:
+    """The first numbers of steps."""
+    yield from ({t: sp.Integer(count)} for count in range(6))
 
 
-def geometric_sums() -> Step:
-    """The geometric sums in closed form, by induction."""
-    t = sp.Symbol("t", integer=True, nonnegative=True)
-    high, low = sp.symbols("rho^t r^t")
-    distinct = (high - low) / (rho - ratio)
-    identity(rho * distinct + low, distinct.subs({high: rho * high, low: ratio * low}, simultaneous=True))
-    equal = t * high / rho
-    identity(rho * equal + high, equal.subs({t: t + 1, high: rho * high}, simultaneous=True))
-    for count in range(6):
-        identity(geometric_sum(count + 1, rho, ratio), rho * geometric_sum(count, rho, ratio) + ratio**count)
-        identity(geometric_sum(count, rho, ratio), (rho**count - ratio**count) / (rho - ratio))
-        identity(geometric_sum(count, rho, rho), count * rho**count / rho)
-    return (
-        r"\sum_{j<t} \rho^{t-1-j}\, r^j = \begin{cases} \dfrac{\rho^t - r^t}{\rho - r} & \rho \ne r \\[1ex] "
-        r"t\, \rho^{t-1} & \rho = r, \end{cases} \qquad r \in \{1, \mu, \mu^2\}",
-        r"Induction on $t$: the empty sum is 0, and the next sum is $\rho$ times this one plus $r^t$. Which case holds "
-        r"depends on $b$ through $\rho$: for instance $\rho = \mu^2$ if $c(b)\, \kappa = 0$, and $\rho = 1$ at the "
-        r"largest stable step size.",
-        "the step of both cases as an identity in symbols, every t; both forms against the sum for t = 0, ..., 5",
-    )
+def designs(pairs: Sequence[Any]) -> Iterator[tuple[list[tuple[Any, ...]], Any]]:
+    """All batches, and c(b): every b without replacement, b = 1 and 2 with replacement."""
+    size = len(pairs)
+    for count in range(1, size + 1):
+        yield list(combinations(pairs, count)), sp.Rational(size - count, count * max(size - 1, 1))
+    for count in (1, 2):
+        yield list(product(pairs, repeat=count)), sp.Rational(1, count)
 
 
-def powers_of_c() -> Step:
-    """The variance of the gradient as a polynomial in c: degree and signs."""
-    squares = sp.symbols("mu^2 alpha^2 h^2")  # and kappa and q are variances: none is negative
-    mu2, alpha2, h2 = squares
-    growth = mu2 + alpha2 * c * kappa
-    for t in range(6):
-        identity(growth**t, sum(sp.binomial(t, i) * mu2 ** (t - i) * (alpha2 * kappa * c) ** i for i in range(t + 1)))
-        q = sp.symbols(f"q0:{t + 1}")
-        variance = alpha2 * c * sum(growth ** (t - 1 - j) * q[j] for j in range(t))
-        total = sp.Poly((h2 + c * kappa) * variance + c * q[t], c, kappa, *squares, *q)
-        powers = [monomial[0] for monomial in total.monoms()]
-        if (min(powers), max(powers)) != (1, t + 1) or min(total.coeffs()) < 0:
-            raise AssertionError(f"the powers of c must be 1, ..., {t + 1}, with no negative coefficient: {total}")
-    return (
-        r"\rho^k &= \sum_{i=0}^{k} \binom{k}{i}\, \mu^{2(k-i)} (\alpha^2 \kappa)^i\, c(b)^i, \\ "
-        r"\operatorname{Var}(g_t \mid w_0) &= \sum_{k=1}^{t+1} a_k\, c(b)^k, \quad a_k \ge 0",
-        r"Nothing but $\rho$ and the factors $c(b)$ depends on $b$. Everything that is multiplied and added is a "
-        r"square or a variance: $\mu^2$, $\alpha^2$, $h^2$, $\kappa$, $q(m_j)$. The highest power is in "
-        r"$c \kappa \cdot \alpha^2 c \cdot \rho^{t-1}$, of degree $t + 1$.",
-        "the binomial expansion, the degree, the missing constant term and all signs in symbols for t = 0, ..., 5",
-    )
-
-
-def every_batch_sequence_enumerated() -> Step:
-    """The closed form against the definition, for a small problem in symbols."""
-    w0 = sp.Symbol("w0")
-    examples = list(zip((1, 2), sp.symbols("y1:3"), strict=True))
-    h, spread = hessian(examples), square_variance(examples)
-    shrink = 1 - alpha * h
-    means = [shrink**t * w0 + alpha * cross(examples) * geometric_sum(t, shrink, 1) for t in range(3)]
-    q = [noise(examples, m) for m in means]
-    for batches, factor in every_design(examples):
-        growth = shrink**2 + alpha**2 * factor * spread
-        variance = weight_variance(q[:2]).subs({rho: growth, c: factor})
-        weights = [w0]
-        for _ in range(2):
-            weights = [w - alpha * batch_gradient(batch, w) for w in weights for batch in batches]
-        gradients = [sp.expand(batch_gradient(batch, w)) for w in weights for batch in batches]
-        average = sp.expand(mean(gradients))
-        identity(
-            sp.expand(mean([sp.expand(g**2) for g in gradients]) - average**2),
-            sp.expand((h**2 + factor * spread) * variance + factor * q[2]),
-        )
-    return (
-        r"&\frac{1}{\#\mathcal B^3} \sum_{B_0, B_1, B_2} (g_2 - E\, g_2)^2 \\ &\qquad = \bigl( h^2 + c(b)\, \kappa "
-        r"\bigr)\, \alpha^2 c(b)\, \bigl( \rho\, q(m_0) + q(m_1) \bigr) + c(b)\, q(m_2)",
-        r"The definition itself for $t = 2$: the sum over every sequence of batches, without the recursion.",
-        "exhaustive enumeration: t = 2, inputs 1 and 2, every b without replacement, b = 1 and 2 with replacement; "
-        "targets, w0, step size and weight decay in symbols",
-    )
-
-
-Example = tuple[Any, Any]
-
-
-def symbolic_examples(count: int) -> list[Example]:
-    """Examples with one feature each, in symbols."""
-    return list(zip(sp.symbols(f"x1:{count + 1}"), sp.symbols(f"y1:{count + 1}"), strict=True))
-
-
-def batch_gradient(batch: Sequence[Example], w: Any) -> Any:
-    """The gradient of the mean loss of a batch, with weight decay."""
-    return mean([x * (x * w - y) for x, y in batch]) + decay * w
-
-
-def hessian(examples: Sequence[Example]) -> Any:
-    """E x^2 + lambda."""
-    return mean([x**2 for x, _ in examples]) + decay
-
-
-def cross(examples: Sequence[Example]) -> Any:
-    """E x y."""
-    return mean([x * y for x, y in examples])
-
-
-def square_variance(examples: Sequence[Example]) -> Any:
-    """The variance of x^2."""
-    return covariance([x**2 for x, _ in examples], [x**2 for x, _ in examples])
-
-
-def noise(examples: Sequence[Example], w: Any) -> Any:
-    """q(w) in powers of w."""
-    squares, products = [x**2 for x, _ in examples], [x * y for x, y in examples]
-    linear, constant = -2 * covariance(squares, products), covariance(products, products)
-    return square_variance(examples) * w**2 + linear * w + constant
-
-
-def quadratic(w: Any) -> Any:
-    """Any q with leading coefficient kappa."""
-    linear, constant = sp.symbols("q1 q0")
-    return kappa * w**2 + linear * w + constant
+def slope(pair: tuple[Any, Any], point: Any) -> Any:
+    """One example's gradient."""
+    return pair[0] * (pair[0] * point - pair[1]) + decay * point
 
 
 def covariance(left: Sequence[Any], right: Sequence[Any]) -> Any:
     """The population covariance."""
-    return mean([a * b for a, b in zip(left, right, strict=True)]) - mean(left) * mean(right)
-
-
-def weight_variance(q: Sequence[Any]) -> Any:
-    """v_t from q(m_0), ..., q(m_(t-1))."""
-    return alpha**2 * c * sum(rho ** (len(q) - 1 - j) * value for j, value in enumerate(q))
-
-
-def geometric_sum(count: int, high: Any, low: Any) -> Any:
-    """The sum of high^(count-1-j) low^j over j < count."""
-    return sum(high ** (count - 1 - j) * low**j for j in range(count))
-
-
-def every_design(items: Sequence[Any]) -> list[tuple[list[tuple[Any, ...]], Any]]:
-    """All equally likely batches, and c(b): every b without replacement, b = 1 and 2 with replacement."""
-    n = len(items)
-    subsets = [(list(combinations(items, b)), sp.Rational(n - b, b * max(n - 1, 1))) for b in range(1, n + 1)]
-    sequences = [(list(product(items, repeat=b)), sp.Rational(1, b)) for b in (1, 2)]
-    return subsets + sequences
+    return sp.expand(mean([one * other for one, other in zip(left, right, strict=True)]) - mean(left) * mean(right))
 
 
 def mean(items: Sequence[Any]) -> Any:
     """The mean of numbers."""
-    return reduce(lambda left, right: left + right, items) / sp.Integer(len(items))
+    return sp.expand(sum(items) / sp.Integer(len(items)))
+
+
+def peeled(expression: Any) -> Any:
+    """Sums to t as sums to t - 1 and a last term, without constant factors."""
+    return expression.replace(lambda part: isinstance(part, sp.Sum), shorter)
+
+
+def shorter(total: Any) -> Any:
+    """One sum."""
+    ((index, low, high),) = total.limits
+    constant, body = sp.expand(total.function).as_independent(index, as_Add=False)
+    if high != t:
+        return constant * sp.Sum(body, total.limits[0])
+    return constant * (sp.Sum(body, (index, low, t - 1)) + body.xreplace({index: t}))
+
+
+def collected(expression: Any) -> Any:
+    """Every sum over k as a multiple of sums from 0 to t of a power of c times numbers that are 0 elsewhere."""
+    return expression.replace(lambda part: isinstance(part, sp.Sum), shifted)
+
+
+def shifted(total: Any) -> Any:
+    """One sum, term by term: k for what counts the numbers, and from 0 to t less what is missing at the ends."""
+    ((index, low, high),) = total.limits
+    result = sp.S.Zero
+    for term in sp.Add.make_args(sp.expand(total.function)):
+        (member,) = term.atoms(sp.Indexed)
+        shift = index - member.indices[-1]
+        if not shift.is_Integer:
+            return total
+        constant, body = sp.expand(term.xreplace({index: index + shift})).as_independent(index, as_Add=False)
+        missing = [*range(int(low - shift)), *(t - late for late in range(int(t - high + shift)))]
+        result += constant * sp.Sum(body, (index, 0, t))
+        result -= constant * sum(body.xreplace({index: sp.sympify(place)}) for place in missing)
+    return result
+
+
+def over(body: Any) -> Any:
+    """The mean over examples."""
+    return average(body, examples, x, y)
+
+
+DESIGNS = "weights with two values, n = 1, 2, 3, every b without replacement, b = 1, 2 with replacement, in symbols"
+
+SEQUENCES = Enumeration(
+    "every sequence of batches: inputs 1 and 2, t = 0, 1, 2, b = 1, 2 with and without replacement; targets, start, "
+    "step size and weight decay in symbols",
+    sequences,
+)
+
+gradient_noise = Step(
+    "gradient-noise",
+    r"Take the mean and the variance over the examples. Weight decay adds no variance. As means of squares, $\kappa$ "
+    r"and $q$ are not negative.",
+    [
+        Line(over(gradient), "=", h * w - cross, Identity()),
+        Line(q(w), "=", kappa * w**2 - 2 * mixed * w + products, Identity()),
+    ],
+    definitions=[
+        (gradient, x * (x * w - y) + decay * w),
+        (h, over(x**2) + decay),
+        (cross, over(x * y)),
+        (kappa, over((x**2 - h + decay) ** 2)),
+        (mixed, over((x**2 - h + decay) * (x * y - cross))),
+        (products, over((x * y - cross) ** 2)),
+        (q(w), over((gradient - over(gradient)) ** 2)),
+    ],
+)
+
+QUADRATIC = (q(w), kappa * w**2 - 2 * mixed * w + products)
+RANDOM = average(q(m[t] + shift), E, shift)
+
+random_weight = Step(
+    "random-weight",
+    r"At $w = 0$ only $\psi$ is left. The weight after $t$ steps is $m_t + \delta$ with $E\, \delta = 0$ and $E\, "
+    r"\delta^2 = v_t$. Put it into the quadratic $q$: the linear term vanishes.",
+    [
+        Line(q(sp.S.Zero), "=", products, Identity()),
+        Line(
+            RANDOM,
+            "=",
+            q(m[t]) + kappa * v[t],
+            Identity(means={shift: sp.S.Zero, shift**2: v[t]}),
+            also=(Enumeration("every weight with two values, in symbols", two_values),),
+        ),
+    ],
+    definitions=[QUADRATIC],
+)
+
+RATES = [(mu, 1 - alpha * h), (rho, mu**2 + alpha**2 * c * kappa)]
+
+one_step = Step(
+    "one-step",
+    r"A step is $w_{t+1} = w_t - \alpha g_t$. Given $w_t$, its mean is $\mu w_t + \alpha\, \overline{x y}$ and its "
+    r"variance is $\alpha^2 c\, q(w_t)$, by {eq}`batch-mean-factor`. The law of total variance adds the variance of "
+    r"the mean, $\mu^2 v_t$, and the mean of the variance, by {eq}`one-feature-random-weight`.",
+    [
+        Line(
+            m[t + 1],
+            "=",
+            mu * m[t] + alpha * cross,
+            Identity(given={m[t + 1]: m[t] - alpha * (h * m[t] - cross)}),
+            also=(Enumeration(DESIGNS, one_step_each),),
+        ),
+        Line(
+            v[t + 1],
+            "=",
+            rho * v[t] + alpha**2 * c * q(m[t]),
+            Identity(given={v[t + 1]: (1 - alpha * h) ** 2 * v[t] + alpha**2 * c * (q(m[t]) + kappa * v[t])}),
+            also=(Enumeration(DESIGNS, one_step_each),),
+        ),
+    ],
+    definitions=RATES,
+)
+
+gradient_variance = Step(
+    "gradient-variance",
+    r"Given $w_t$, the mean of $g_t$ is $h w_t - \overline{x y}$ and its variance is $c\, q(w_t)$: the law of total "
+    r"variance again.",
+    [
+        Line(
+            variance,
+            "=",
+            (h**2 + c * kappa) * v[t] + c * q(m[t]),
+            Identity(given={variance: h**2 * v[t] + c * (q(m[t]) + kappa * v[t])}),
+            also=(Enumeration(DESIGNS, one_step_each),),
+        )
+    ],
+)
+
+SUM = sp.Sum(rho ** (t - 1 - j) * q(m[j]), (j, 0, t - 1))
+
+weight_variance = Step(
+    "weight-variance",
+    r"Induction on $t$. The start is fixed, so $v_0 = 0$. Times $\rho$ every power rises by one, and $\alpha^2 c\, "
+    r"q(m_t)$ is the new last term.",
+    [
+        Line(
+            v[t],
+            "=",
+            alpha**2 * c * SUM,
+            Induction(
+                t,
+                first=sp.S.Zero,
+                step=lambda value, time: rho * value + alpha**2 * c * q(m[time]),
+                rewrite=peeled,
+            ),
+            also=(SEQUENCES,),
+        )
+    ],
+)
+
+closed_form = Step(
+    "closed-form",
+    r"Put {eq}`one-feature-weight-variance` into {eq}`one-feature-gradient-variance`.",
+    [
+        Line(
+            variance,
+            "=",
+            (h**2 + c * kappa) * alpha**2 * c * SUM + c * q(m[t]),
+            Identity(given={variance: h**2 * alpha**2 * c * SUM + c * (q(m[t]) + kappa * alpha**2 * c * SUM)}),
+            also=(SEQUENCES,),
+        )
+    ],
+)
+
+mean_weight = Step(
+    "mean-weight",
+    r"Induction on $t$, for $h \ne 0$, from $m_0 = w_0$ and $m_{t+1} = \mu m_t + (1 - \mu) w^*$. If $h = 0$ then all "
+    r"inputs are 0 and every gradient is 0.",
+    [
+        Line(
+            alpha * cross,
+            "=",
+            (1 - mu) * limit,
+            Identity(given={mu: 1 - alpha * h, cross: h * limit}),
+        ),
+        Line(
+            m[t],
+            "=",
+            limit + mu**t * (start - limit),
+            Induction(t, first=start, step=lambda value, _: mu * value + (1 - mu) * limit, rewrite=sp.powsimp),
+            also=(SEQUENCES,),
+        ),
+    ],
+)
+
+noise_in_time = Step(
+    "noise-in-time",
+    r"Expand $q$ around $w^*$ at $m_t = w^* + \mu^t (w_0 - w^*)$: the sum is made of three geometric sums, with the "
+    r"ratios $1$, $\mu$ and $\mu^2$.",
+    [
+        Line(
+            q(m[t]),
+            "=",
+            q(limit)
+            + 2 * (kappa * limit - mixed) * (start - limit) * mu**t
+            + kappa * (start - limit) ** 2 * mu ** (2 * t),
+            Identity(given={m[t]: limit + mu**t * (start - limit)}, rewrite=sp.powsimp),
+        )
+    ],
+    definitions=[QUADRATIC],
+)
+
+geometric_sums = Step(
+    "geometric-sums",
+    r"Induction on $t$: the empty sum is 0, and the next sum is $\rho$ times this one, plus $r^t$. Which case holds "
+    r"depends on $b$ through $\rho$: for instance $\rho = \mu^2$ if $c \kappa = 0$, and $\rho = 1$ at the largest "
+    r"stable step size.",
+    [
+        Line(
+            sp.Sum(rho ** (t - 1 - j) * ratio**j, (j, 0, t - 1)),
+            "=",
+            (rho**t - ratio**t) / (rho - ratio),
+            Induction(t, rewrite=sp.powsimp),
+            also=(Enumeration("t = 0, ..., 5, in symbols", first_steps),),
+        ),
+        Line(
+            sp.Sum(rho ** (t - 1 - j) * rho**j, (j, 0, t - 1)),
+            "=",
+            t * rho ** (t - 1),
+            Induction(t, rewrite=sp.powsimp),
+            also=(Enumeration("t = 0, ..., 5, in symbols", first_steps),),
+        ),
+    ],
+)
+
+powers_of_c = Step(
+    "powers-of-c",
+    r"Induction on $t$, from $v_0 = 0$. Put $v_t = \sum_k c^k p_{t,k}$ and $E\, q(w_t) = \sum_k c^k e_{t,k}$ into "
+    r"{eq}`one-feature-one-step` and {eq}`one-feature-gradient-variance`, and collect the powers of $c$; outside their "
+    r"ranges $p_{t,k}$ and $e_{t,k}$ are 0. There is no constant term, the degree is at most $t + 1$, and no "
+    r"coefficient is negative: $e_{t,0} = q(m_t)$ and $\kappa$ are variances, $e_{t,k} = \kappa p_{t,k}$ for $k \ge "
+    r"1$, and $p_{t,k} \ge 0$ so far, by induction.",
+    [
+        Line(
+            v[t + 1],
+            "=",
+            sp.Sum(c**k * P[t + 1, k], (k, 1, t + 1)),
+            Identity(
+                given={
+                    v[t + 1]: sp.Sum(c**k * mu**2 * P[t, k], (k, 1, t))
+                    + alpha**2 * c * sp.Sum(c**k * N[t, k], (k, 0, t))
+                },
+                rewrite=collected,
+            ),
+            also=(SEQUENCES,),
+        ),
+        Line(
+            variance,
+            "=",
+            sp.Sum(c**k * (h**2 * P[t, k] + N[t, k - 1]), (k, 1, t + 1)),
+            Identity(
+                given={
+                    variance: h**2 * sp.Sum(c**k * P[t, k], (k, 1, t)) + c * sp.Sum(c**k * N[t, k], (k, 0, t)),
+                },
+                rewrite=collected,
+            ),
+            also=(SEQUENCES,),
+        ),
+        Line(P[t + 1, k], ">=", 0, Signs({mu**2: square})),
+    ],
+    definitions=[(P[t + 1, k], mu**2 * P[t, k] + alpha**2 * N[t, k - 1])],
+)
+
+DERIVATION = Derivation(
+    "one_feature",
+    "The gradient variance in closed form, for one feature",
+    [
+        "Linear regression with one feature and one output; the start $w_0$ and the step size are fixed.",
+        "Batches are fresh and independent, with or without replacement, or from a population.",
+    ],
+    SYMBOLS,
+    [
+        *(gradient_noise, random_weight, one_step, gradient_variance, weight_variance, closed_form, mean_weight),
+        *(noise_in_time, geometric_sums, powers_of_c),
+    ],
+)
 
 
 if __name__ == "__main__":
-    for number, (statement, _, how) in enumerate(steps(), 1):
-        print(f"{number}. {statement}\n   checked: {how}\n")
+    print(DERIVATION.check().to_text())

@@ -2,251 +2,206 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import combinations, product
-from math import comb, factorial, perm, prod
+from math import comb, factorial, prod
 from typing import Any
 
 import sympy as sp
 
-u = sp.Symbol("u")
-ORDER = 6  # power series are compared up to this degree
+from sgdvar.derivation import Derivation, Enumeration, Identity, Induction, Line, Notation, Step, average
 
-Step = tuple[str, str, str]
-"""A statement (LaTeX), its reason, and how it was checked."""
+b, n, k, m, i, j = sp.symbols("b n k m i j", integer=True, positive=True)
+u, z, a, phi, pi, product_mean = sp.symbols("u z a Phi pi_m E[prod]")
+e, h, power, s, S, theta, M = map(sp.IndexedBase, ("e", "h", "p", "s", "S", "theta", "M"))
+stop = sp.Symbol("l", integer=True, positive=True)
+f, rest = sp.Function("f"), sp.Function("r")
+loss = sp.Function("L_B", commutative=True)
+in_batch = sp.Symbol("mean_B")
 
+outputs, inputs, above, below, rank = sp.symbols("q p h_j h_j-1 r", integer=True, positive=True)
+A, W, H = sp.MatrixSymbol("A", outputs, above), sp.MatrixSymbol("W", above, below), sp.MatrixSymbol("H", above, below)
+B, G, R = sp.MatrixSymbol("B", below, inputs), sp.MatrixSymbol("G", above, below), sp.MatrixSymbol("R", outputs, inputs)
+P, F = sp.MatrixSymbol("P", outputs, inputs), sp.MatrixSymbol("F", inputs, rank)
+x, y, xi = sp.MatrixSymbol("x", inputs, 1), sp.MatrixSymbol("y", outputs, 1), sp.MatrixSymbol("xi", rank, 1)
+rho = sp.MatrixSymbol("rho", outputs, rank)
 
-def steps() -> list[Step]:
-    """Checks every step of the derivation.
-
-    Returns:
-        Each statement as LaTeX, with its reason and how it was checked.
-
-    Raises:
-        AssertionError: A step is false.
-    """
-    return [
-        one_statistic(),
-        fewer_coordinates(),
-        independent_draws(),
-        distinct_examples(),
-        newton_and_stirling(),
-        mean_of_a_batch(),
-        every_batch_enumerated(),
-        first_and_last_coefficient(),
-    ]
-
-
-def identity(left: Any, right: Any) -> None:
-    """Checks that two rational functions, or matrices of them, are the same.
-
-    Raises:
-        AssertionError: They differ.
-    """
-    difference = sp.Matrix([left - right]).expand()
-    if not difference.is_zero_matrix and not difference.applyfunc(sp.cancel).is_zero_matrix:
-        raise AssertionError(f"{left} = {right} is false: the difference is {difference}")
-
-
-def one_statistic() -> Step:
-    """The gradient of a batch in every layer, through one matrix."""
-    for widths in ((1, 1), (1, 1, 1), (2, 1, 1), (1, 2, 1), (2, 1, 2), (1, 1, 1, 1)):
-        layers = [generic(f"w{j}_", widths[j + 1], widths[j]) for j in range(len(widths) - 1)]
-        inputs = [generic(f"x{i}_", widths[0], 1) for i in range(2)]
-        targets = [generic(f"y{i}_", widths[-1], 1) for i in range(2)]
-        P = chain(layers, widths[0])
-        residuals = [P * x - y for x, y in zip(inputs, targets, strict=True)]
-        loss = mean([(r.T * r)[0] / 2 for r in residuals])
-        R = mean([r * x.T for r, x in zip(residuals, inputs, strict=True)])
-        for j, layer in enumerate(layers):
-            above, below = chain(layers[j + 1 :], layer.rows), chain(layers[:j], widths[0])
-            identity(layer.applyfunc(lambda weight, loss=loss: loss.diff(weight)), above.T * R * below.T)
-    return (
-        r"\nabla_{W_j} L_B &= A_j^\top R\, B_j^\top, \qquad A_j = W_L \cdots W_{j+1}, \quad B_j = W_{j-1} \cdots W_1, "
-        r"\\ R &= \frac1b \sum_{i \in B} R_i, \qquad R_i = (P x_i - y_i)\, x_i^\top, \qquad P = W_L \cdots W_1",
-        r"The loss of a batch $B$ is $L_B = \frac1b \sum_{i \in B} \tfrac12 \lVert P x_i - y_i \rVert^2$. Its "
-        r"differential is $\langle R, dP \rangle$, and $dP = A_j\, dW_j\, B_j$ if $W_j$ alone moves. So a batch enters "
-        r"the gradients of all layers through the matrix $R$ alone.",
-        "differentiated in symbols for two examples and six networks of one, two and three layers",
-    )
-
-
-def fewer_coordinates() -> Step:
-    """Correlated inputs, in as many independent coordinates as they have rank."""
-    for p, r in ((1, 1), (2, 1), (2, 2), (3, 2)):
-        F, P, xi, y = generic("f", p, r), generic("p", 2, p), generic("xi", r, 1), generic("y", 2, 1)
-        x = F * xi
-        identity((P * x - y) * x.T, ((P * F) * xi - y) * xi.T * F.T)
-    C = generic("c", 3, 2)
-    rest, columns, variances = C * C.T, [], []
-    for i in range(2):
-        columns.append(rest[:, i] / rest[i, i])
-        variances.append(rest[i, i])
-        rest = (rest - columns[-1] * rest[i, :]).applyfunc(sp.cancel)
-    F = sp.Matrix.hstack(*columns)
-    identity(F * sp.diag(*variances) * F.T, C * C.T)
-    return (
-        r"x_i = F \xi_i \quad\Longrightarrow\quad R_i = \bigl( P F \xi_i - y_i \bigr)\, \xi_i^\top \cdot F^\top",
-        r"$F$ is fixed, so moments are needed in the coordinates $\xi$ only, with $P F$ in place of $P$. For finite "
-        r"data the rows of $F^\top$ are a basis of the row space of the inputs. For Gaussian inputs of covariance "
-        r"$C C^\top$, elimination gives $C C^\top = F \operatorname{diag}(d)\, F^\top$ without square roots: "
-        r"independent coordinates $\xi \sim N(0, \operatorname{diag}(d))$.",
-        "identities in symbols for one to three inputs of rank one and two; the elimination for three inputs of rank 2",
-    )
-
-
-def independent_draws() -> Step:
-    """The generating function of a sum of independent draws, in falling factorials of b."""
-    Phi = one_draw(ORDER)
-    for size in range(ORDER + 1):
-        exact = reduce(multiply, [Phi] * size, unit(ORDER))
-        identity_of_series(exact, combine([perm(size, m) for m in range(ORDER + 1)], thetas_of_draws(Phi)))
-    return (
-        r"E\, e^{\langle \Lambda, \sum_{i \in B} R_i \rangle} = \Phi(\Lambda)^b = \sum_{m \ge 0} b(b-1) \cdots "
-        r"(b-m+1)\, \frac{(\Phi(\Lambda) - 1)^m}{m!}, \qquad \Phi(\Lambda) = E\, e^{\langle \Lambda, R_1 \rangle}",
-        r"Independent draws, from a population or with replacement: expectations multiply; then the binomial series. "
-        r"These are power series in the entries of $\Lambda$, of which each coefficient is a finite sum: only moments "
-        r"need to exist. Here $\langle \Lambda, R \rangle = \sum_{ac} \Lambda_{ac} R_{ac}$.",
-        f"multiplied out for b = 0, ..., {ORDER} and any moments of one draw; the terms of order k are polynomials in "
-        f"b of degree at most k, so this is every b up to order {ORDER}",
-    )
-
-
-def distinct_examples() -> Step:
-    """The generating function of a sum of distinct examples, in falling factorials of b."""
-    for n in range(1, 6):
-        a = sp.symbols(f"a1:{n + 1}")
-        for size in range(n + 1):
-            average = elementary([1 + entry for entry in a], size) / sp.Integer(comb(n, size))
-            terms = [sp.Rational(perm(size, m), perm(n, m)) * elementary(a, m) for m in range(n + 1)]
-            identity(average, sum(terms))
-    n, b, m = sp.symbols("n b m", positive=True)
-    ratio = sp.binomial(n - m, b - m) / sp.binomial(n, b)
-    identity(sp.gammasimp(ratio.rewrite(sp.gamma) / (falling(b, m) / falling(n, m)).rewrite(sp.gamma)), 1)
-    return (
-        r"E\, e^{\langle \Lambda, \sum_{i \in B} R_i \rangle} = \frac{e_b(1 + a_1, \dots, 1 + a_n)}{\binom nb} = "
-        r"\sum_{m=0}^{n} \frac{b(b-1) \cdots (b-m+1)}{n(n-1) \cdots (n-m+1)}\; e_m(a_1, \dots, a_n), \qquad "
-        r"a_i = e^{\langle \Lambda, R_i \rangle} - 1",
-        r"Without replacement the batch is one of $\binom nb$ sets, so the left side is an elementary symmetric "
-        r"polynomial $e_b$ of the $e^{\langle \Lambda, R_i \rangle}$. A set of $m$ examples lies in $\binom{n-m}{b-m}$ "
-        r"of the batches. There are no terms beyond $m = n$. Compared with independent draws, "
-        r"$e_m / (n(n-1) \cdots (n-m+1))$ has taken the place of $(\Phi - 1)^m / m!$: draws are averaged over distinct "
-        r"examples.",
-        "exhaustive enumeration in symbols for n = 1, ..., 5 and every b; the quotient of binomials for all n, b and m",
-    )
-
-
-def newton_and_stirling() -> Step:
-    """Elementary symmetric polynomials from power sums, and those from sums over examples."""
-    for n in range(1, 5):
-        a = sp.symbols(f"a1:{n + 1}")
-        for m in range(1, ORDER + 1):
-            sums = [sum(entry**j for entry in a) for j in range(m + 1)]
-            identity(
-                m * elementary(a, m), sum((-1) ** (j - 1) * sums[j] * elementary(a, m - j) for j in range(1, m + 1))
-            )
-    ell = sp.Symbol("ell")
-    exponential = [ell**k / factorial(k) for k in range(ORDER + 3)]
-    for m, series in enumerate(powers([0, *exponential[1:]])):
-        identity_of_series(series, [factorial(m) * stirling(k, m) * term for k, term in enumerate(exponential)])
-    return (
-        r"m\, e_m = \sum_{j=1}^m (-1)^{j-1} e_{m-j}\, p_j, \qquad p_j = \sum_i a_i^j = j! \sum_{k \ge j} "
-        r"{k \brace j} \sum_i \frac{\langle \Lambda, R_i \rangle^k}{k!}",
-        r"Newton's identities, which also give $e_m = 0$ for $m > n$; and powers of $e^\ell - 1$ by Stirling numbers "
-        r"of the second kind ${k \brace j}$. So one sum over the examples for each order is enough.",
-        f"Newton's identities in symbols for n = 1, ..., 4 and m up to {ORDER}, beyond n too; powers of the series of "
-        f"the exponential up to order {ORDER + 2}",
-    )
-
-
-def mean_of_a_batch() -> Step:
-    """The scaling from the sum of a batch to its mean."""
-    b = sp.Symbol("b")
-    for k in range(1, ORDER + 2):
-        for m in range(k + 1):
-            identity(prefactor(k, m).subs(u, 1 / b), falling(b, m) / b**k)
-            if (degree := sp.degree(prefactor(k, m), u)) != (k - 1 if m else k):
-                raise AssertionError(f"the prefactor of order {k} and {m} draws has degree {degree}")
-    return (
-        r"M_k &= \sum_{m=1}^{k} u^{k-m} \prod_{j<m} (1 - j u) \cdot [\Theta_m]_k, \qquad u = \frac1b, \\ "
-        r"\Theta_m &= \frac{(\Phi - 1)^m}{m!} \quad\text{or}\quad \frac{e_m(a_1, \dots, a_n)}{n(n-1) \cdots (n-m+1)} "
-        r"\;(m \le n), \text{ else } 0",
-        r"Here $E\, e^{\langle \Lambda, R \rangle} = \sum_k M_k(\Lambda)$ with $R$ the mean of the batch and $M_k$ of "
-        r"degree $k$ in $\Lambda$, so that $M_k$ holds all moments of order $k$; and $[\,\cdot\,]_k$ is the part of "
-        r"degree $k$. From the sum to the mean $\Lambda$ becomes $u \Lambda$, and "
-        r"$u^k\, b(b-1) \cdots (b-m+1) = u^{k-m} \prod_{j<m} (1 - j u)$. The factor for $j = 0$ is 1, so the product "
-        r"has degree $m - 1$: **for every design a moment of order $k \ge 1$ is a polynomial in $u$ of degree at most "
-        r"$k - 1$.** (Without replacement: one of the polynomials that agree at $b = 1, \dots, n$.)",
-        f"identities of rational functions in b and the degrees, for 0 <= m <= k <= {ORDER + 1}",
-    )
-
-
-def every_batch_enumerated() -> Step:
-    """The moments of batch means against the sum over all batches."""
-    order = 5
-    for n in range(1, 5):
-        r = sp.symbols(f"r1:{n + 1}")
-        parts = batch_moments(thetas_of_sets(r, order), order)
-        for size in range(1, n + 1):
-            check_moments(parts, size, [(sp.Rational(1, comb(n, size)), batch) for batch in combinations(r, size)])
-    for n, sizes in ((1, (1, 2)), (2, (1, 2, 3)), (3, (1, 2))):
-        r, masses = sp.symbols(f"r1:{n + 1}"), sp.symbols(f"p1:{n}")
-        atoms = list(zip((*masses, 1 - sum(masses)), r, strict=True))
-        Phi = [sum(p * entry**k for p, entry in atoms) / factorial(k) for k in range(order + 1)]
-        parts = batch_moments(thetas_of_draws(Phi), order)
-        for size in sizes:
-            draws = list(product(atoms, repeat=size))
-            check_moments(parts, size, [(prod(p for p, _ in draw), [e for _, e in draw]) for draw in draws])
-    return (
-        r"k!\, M_k = \sum_B \Pr(B)\, \Bigl( \frac1b \sum_{i \in B} r_i \Bigr)^{\!k}, \qquad "
-        r"r_i = \langle \Lambda, R_i \rangle",
-        r"The definition itself. The numbers $r_i$ are arbitrary, so this is the identity for all matrices $R_i$ and "
-        r"all $\Lambda$, hence for all mixed moments of the entries of $R$.",
-        f"exhaustive enumeration in symbols for k up to {order}: n = 1, ..., 4 and every b without replacement; one to "
-        "three atoms with symbolic probabilities, b = 1 and 2, and 3 for two atoms",
-    )
-
-
-def first_and_last_coefficient() -> Step:
-    """Moments as sums over cumulants; their extreme coefficients."""
-    Phi = one_draw(ORDER + 1)
-    logarithm = combine([0, *[sp.Rational((-1) ** (m - 1), m) for m in range(1, ORDER + 2)]], powers([0, *Phi[1:]]))
-    cumulants = [factorial(k) * part for k, part in enumerate(logarithm)]
-    exponent = [0, *[u ** (k - 1) * part for k, part in enumerate(logarithm[1:], 1)]]
-    series = combine([sp.Rational(1, factorial(m)) for m in range(ORDER + 2)], powers(exponent))
-    parts = batch_moments(thetas_of_draws(Phi), ORDER + 1)
-    identity_of_series(parts, series)
-    for k in range(2, ORDER + 2):
-        coefficients = sp.Poly(sp.expand(factorial(k) * parts[k]), u).all_coeffs()[::-1]
-        identity(coefficients[0], cumulants[1] ** k)
-        identity(coefficients[1], comb(k, 2) * cumulants[1] ** (k - 2) * cumulants[2])
-        identity(coefficients[k - 1], cumulants[k])
-    for n in range(1, 5):
-        r = sp.symbols(f"r1:{n + 1}")
-        for k, part in enumerate(batch_moments(thetas_of_sets(r, 5), 5)):
-            identity(factorial(k) * part.subs(u, sp.Rational(1, n)) if k else part, (sum(r) / n) ** k)
-    return (
-        r"E\, e^{\langle \Lambda, R \rangle} &= \exp \sum_{k \ge 1} u^{k-1} \frac{\kappa_k(\Lambda)}{k!}, \\ "
-        r"k!\, M_k &= \kappa_1^k + \tbinom k2\, \kappa_1^{k-2} \kappa_2\, u + \dots + \kappa_k\, u^{k-1}",
-        r"For independent draws, $\Phi(u \Lambda)^{1/u} = \exp(\tfrac1u \log \Phi(u \Lambda))$, and $\log \Phi$ "
-        r"generates the cumulants $\kappa_k$ of one example's $\langle \Lambda, R_1 \rangle$. So the degree is "
-        r"exactly $k - 1$ where the $k$-th cumulant is not 0. At $u = 0$ every moment is the power of the mean. "
-        r"Without replacement this happens at $u = \frac1n$ instead: $k!\, M_k = \kappa_1^k$, the only batch being "
-        r"everything.",
-        f"power series for any moments of one draw, up to order {ORDER + 1}; without replacement in symbols for "
-        "n = 1, ..., 4 and k up to 5",
-    )
-
+SYMBOLS = [
+    Notation(A, "A_j", "product of the layers above layer $j$, $W_L \\cdots W_{j+1}$"),
+    Notation(W, "W_j", "weights of layer $j$"),
+    Notation(B, "B_j", "product of the layers below, $W_{j-1} \\cdots W_1$; so $P = A_j W_j B_j$"),
+    Notation(H, "H", "a change of $W_j$"),
+    Notation(x, "x_i", "input of an example"),
+    Notation(y, "y_i", "target of an example"),
+    Notation(in_batch, r"\frac1b \sum_{i \in B}", "mean over the examples of the batch $B$"),
+    Notation(loss, "L_B", "loss of the batch, a function of $W_j$: half the mean squared residual"),
+    Notation(R, "R", "residual statistic of the batch: the mean of $R_i = (P x_i - y_i) x_i^\\top$"),
+    Notation(G, r"\nabla_{W_j} L_B", "matrix of the derivatives of $L_B$ by the entries of $W_j$"),
+    Notation(P, "P", "the network as one matrix, $W_L \\cdots W_1$"),
+    Notation(F, "F", "a fixed matrix: inputs are $x_i = F \\xi_i$"),
+    Notation(xi, r"\xi_i", "coordinates of an input, as many as the inputs have rank"),
+    Notation(rho, r"\rho_i", "the residual statistic of an example in these coordinates"),
+    Notation(s.label, "s", "covariance matrix of the inputs: $s_{ij} = s_{ji}$"),
+    Notation(f, "f", "the column of $F$ that belongs to the input $k$"),
+    Notation(rest, "r", "covariance that is left when the part of the input $k$ is taken out"),
+    Notation(i, "i", "number of an input"),
+    Notation(j, "j", "number of an input; an index of sums"),
+    Notation(k, "k", "number of an input; order of a moment"),
+    Notation(b, "b", "batch size"),
+    Notation(u, "u", r"$\frac1b$"),
+    Notation(n, "n", "number of examples"),
+    Notation(m, "m", "number of draws, or of examples"),
+    Notation(phi, r"\Phi", r"generating function of one draw, $E\, e^{\langle \Lambda, R_1 \rangle}$"),
+    Notation(a, "a", r"$\Phi - 1$"),
+    Notation(pi, r"\pi_m", "probability that $m$ given examples are all in the batch, without replacement"),
+    Notation(
+        product_mean,
+        r"E \prod_{i \in B} (1 + a_i)",
+        r"expectation over subsets $B$ of size $b$; for $a_i = e^{\langle \Lambda, R_i \rangle} - 1$ it is the "
+        r"generating function $E\, e^{\langle \Lambda, \sum_{i \in B} R_i \rangle}$",
+    ),
+    Notation(e.label, "e", "$e_m$: elementary symmetric polynomial of $a_1, \\dots, a_n$"),
+    Notation(power.label, "p", "$p_j$: the power sum $\\sum_i a_i^j$"),
+    Notation(h.label, "h", "$h_j$: sum over $i$ of $a_i^j$ times $e_{m-j}$ of the other examples"),
+    Notation(stop, "l", "where a sum is cut off"),
+    Notation(z, "z", r"$e^\ell - 1$ for a number $\ell$, later $\langle \Lambda, R_i \rangle$"),
+    Notation(S.label, "S", "$S_{k,m}$: number of partitions of $k$ things into $m$ blocks (Stirling number)"),
+    Notation(
+        theta.label,
+        r"\theta",
+        r"$\theta_{m,k}$: part of degree $k$ in $\Lambda$ of $(\Phi - 1)^m$, or of $e_m / \binom nm$ without "
+        r"replacement (0 for $m > n$)",
+    ),
+    Notation(
+        M.label,
+        "M",
+        r"$M_k = \frac{1}{k!} E \langle \Lambda, R \rangle^k$: holds all moments of order $k$ of the entries of $R$",
+    ),
+]
 
 Series = list[Any]
 """The parts of degree 0, 1, ... of a power series."""
 
 
-def identity_of_series(left: Sequence[Any], right: Sequence[Any]) -> None:
-    """Checks that two power series are the same."""
-    for a, b in zip(left, right, strict=True):
-        identity(a, b)
+def networks() -> Iterator[Mapping[Any, Any]]:
+    """The loss of two examples, differentiated by every weight of every layer."""
+    for widths in ((1, 1), (1, 1, 1), (2, 1, 1), (1, 2, 1), (2, 1, 2), (2, 2, 2), (1, 1, 1, 1)):
+        layers = [generic(f"w{t}_", widths[t + 1], widths[t]) for t in range(len(widths) - 1)]
+        examples = [(generic(f"x{t}_", widths[0], 1), generic(f"y{t}_", widths[-1], 1)) for t in range(2)]
+        end_to_end = chain(layers, widths[0])
+        residuals = [end_to_end * one - target for one, target in examples]
+        total = sum((residual.T * residual)[0] / 4 for residual in residuals)
+        statistic = reduce(
+            lambda left, right: left + right,
+            [residual * one.T / 2 for residual, (one, _) in zip(residuals, examples, strict=True)],
+        )
+        for t, layer in enumerate(layers):
+            yield {
+                A: chain(layers[t + 1 :], layer.rows),
+                B: chain(layers[:t], widths[0]),
+                R: statistic,
+                G: layer.applyfunc(total.diff),
+            }
+
+
+def powers_of_phi() -> Iterator[Mapping[Any, Any]]:
+    """Batch sizes."""
+    return ({b: sp.Integer(size)} for size in range(7))
+
+
+def given_examples() -> Iterator[Mapping[Any, Any]]:
+    """How many batches hold m given examples, by listing all batches."""
+    for size in range(1, 6):
+        for batch, given in product(range(size + 1), repeat=2):
+            batches = list(combinations(range(size), batch))
+            share = sp.Rational(sum(set(range(given)) <= set(one) for one in batches), len(batches))
+            yield {n: sp.Integer(size), b: sp.Integer(batch), m: sp.Integer(given), pi: share}
+
+
+def subsets() -> Iterator[Mapping[Any, Any]]:
+    """The mean over all batches of a product, for numbers that are symbols."""
+    for size in range(1, 6):
+        values = sp.symbols(f"a1:{size + 1}")
+        for batch in range(size + 1):
+            total = sum(prod(1 + value for value in one) for one in combinations(values, batch))
+            yield {
+                n: sp.Integer(size),
+                b: sp.Integer(batch),
+                e: lambda order, values=values: elementary(values, order),
+                product_mean: total / sp.Integer(comb(size, batch)),
+            }
+
+
+def symmetric_polynomials() -> Iterator[Mapping[Any, Any]]:
+    """Symmetric polynomials from their definitions, for numbers that are symbols; also for m > n."""
+    for size, order in product(range(1, 5), range(1, 6)):
+        values = sp.symbols(f"a1:{size + 1}")
+
+        def without_one(t: int, values: Sequence[Any] = values, order: int = order) -> Any:
+            others = [[*values[:place], *values[place + 1 :]] for place in range(len(values))]
+            return sum(value**t * elementary(other, order - t) for value, other in zip(values, others, strict=True))
+
+        yield {
+            m: sp.Integer(order),
+            e: lambda t, values=values: elementary(values, t),
+            power: lambda t, values=values: sum(value**t for value in values),
+            h: without_one,
+        }
+
+
+def cut_off() -> Iterator[Mapping[Any, Any]]:
+    """The same with every place where a sum may be cut off."""
+    for case in symmetric_polynomials():
+        yield from ({**case, stop: sp.Integer(last_term)} for last_term in range(1, int(case[m]) + 1))
+
+
+def partitions() -> Iterator[Mapping[Any, Any]]:
+    """Stirling numbers, by listing all partitions."""
+    for things, blocks in product(range(1, 6), range(1, 7)):
+        yield {k: sp.Integer(things), m: sp.Integer(blocks), S: stirling}
+
+
+def every_batch() -> Iterator[Mapping[Any, Any]]:
+    """The moments of batch means as a sum over every batch."""
+    for size in range(1, 5):
+        r = sp.symbols(f"r1:{size + 1}")
+        thetas = thetas_of_sets(r, 5)
+        for batch in range(1, size + 1):
+            share = sp.Rational(1, comb(size, batch))
+            yield from moments_of(thetas, batch, [(share, one) for one in combinations(r, batch)])
+    for size, sizes in ((1, (1, 2)), (2, (1, 2, 3)), (3, (1, 2))):
+        r, masses = sp.symbols(f"r1:{size + 1}"), sp.symbols(f"p1:{size}")
+        atoms = list(zip((*masses, 1 - sum(masses)), r, strict=True))
+        one_draw = [sum(mass * value**t for mass, value in atoms) / factorial(t) for t in range(6)]
+        for batch in sizes:
+            drawn = product(atoms, repeat=batch)
+            outcomes = [(prod(mass for mass, _ in one), [value for _, value in one]) for one in drawn]
+            yield from moments_of(powers([0, *one_draw[1:]]), batch, outcomes)
+
+
+def moments_of(
+    thetas: Sequence[Series], batch: int, outcomes: Sequence[tuple[Any, Sequence[Any]]]
+) -> Iterator[Mapping[Any, Any]]:
+    """The moments of order 1, ..., 5 of the mean of a batch, from batches with their probabilities."""
+    means = [(mass, sum(one) / sp.Integer(batch)) for mass, one in outcomes]
+    for order in range(1, 6):
+        yield {
+            k: sp.Integer(order),
+            u: sp.Rational(1, batch),
+            M: lambda t: sum(mass * mean**t for mass, mean in means) / factorial(t),
+            theta: lambda drawn, t: thetas[drawn][t],
+        }
+
+
+def thetas_of_sets(r: Sequence[Any], order: int) -> list[Series]:
+    """The mean over distinct examples of products of m of the a_i, from the definition; 0 for m > n."""
+    exponentials: list[Series] = [[sp.S.Zero, *[value**t / factorial(t) for t in range(1, order + 1)]] for value in r]
+    result = []
+    for drawn in range(order + 1):
+        sets = [reduce(multiply, one, unit(order)) for one in combinations(exponentials, drawn)]
+        result.append([sp.expand(sum(s[t] for s in sets) / sp.Integer(max(len(sets), 1))) for t in range(order + 1)])
+    return result
 
 
 def unit(order: int) -> Series:
@@ -256,7 +211,7 @@ def unit(order: int) -> Series:
 
 def multiply(left: Series, right: Series) -> Series:
     """The product, up to the same degree."""
-    return [sp.expand(sum(left[i] * right[k - i] for i in range(k + 1))) for k in range(len(left))]
+    return [sp.expand(sum(left[t] * right[d - t] for t in range(d + 1))) for d in range(len(left))]
 
 
 def powers(series: Series) -> list[Series]:
@@ -267,84 +222,242 @@ def powers(series: Series) -> list[Series]:
     return result
 
 
-def combine(coefficients: Sequence[Any], terms: Sequence[Series]) -> Series:
-    """A linear combination."""
-    return [
-        sp.expand(sum(a * part for a, part in zip(coefficients, parts, strict=True)))
-        for parts in zip(*terms, strict=True)
-    ]
+def elementary(values: Sequence[Any], order: int) -> Any:
+    """The elementary symmetric polynomial e_m; 0 for m < 0."""
+    return sum((prod(one) for one in combinations(values, order)), start=sp.S.Zero) if order >= 0 else sp.S.Zero
 
 
-def one_draw(order: int) -> Series:
-    """Phi: the exponential generating function of any moments."""
-    return [sp.S.One, *[sp.Symbol(f"mu{k}") / factorial(k) for k in range(1, order + 1)]]
-
-
-def thetas_of_draws(Phi: Series) -> list[Series]:
-    """(Phi - 1)^m / m!."""
-    return [[part / factorial(m) for part in series] for m, series in enumerate(powers([0, *Phi[1:]]))]
-
-
-def thetas_of_sets(r: Sequence[Any], order: int) -> list[Series]:
-    """e_m(a_1, ..., a_n) / (n (n-1) ... (n-m+1)), from sums over the examples; 0 for m > n."""
-    n = len(r)
-    sums = [sum(entry**k for entry in r) / factorial(k) for k in range(order + 1)]
-    p = [[factorial(j) * stirling(k, j) * part for k, part in enumerate(sums)] for j in range(order + 1)]
-    e = [unit(order)]
-    for m in range(1, n + 1):
-        signs = [sp.Rational((-1) ** (j - 1), m) for j in range(1, m + 1) if j <= order]
-        e.append(combine(signs, [multiply(e[m - j], p[j]) for j in range(1, len(signs) + 1)]))
-    e += [[sp.S.Zero] * (order + 1)] * order
-    return [[part / max(perm(n, m), 1) for part in series] for m, series in enumerate(e[: order + 1])]
-
-
-def batch_moments(thetas: Sequence[Series], order: int) -> Series:
-    """M_0, M_1, ..."""
-    return [sp.expand(sum(prefactor(k, m) * thetas[m][k] for m in range(k + 1))) for k in range(order + 1)]
-
-
-def check_moments(parts: Series, size: int, batches: Sequence[tuple[Any, Sequence[Any]]]) -> None:
-    """Checks moments at one batch size against the sum over batches with their probabilities."""
-    means = [(mass, sum(batch) / sp.Integer(size)) for mass, batch in batches]
-    for k, part in enumerate(parts):
-        identity(factorial(k) * sp.S(part).subs(u, sp.Rational(1, size)), sum(mass * m**k for mass, m in means))
-
-
-def prefactor(k: int, m: int) -> Any:
-    """u^(k-m) (1 - u) ... (1 - (m-1) u)."""
-    return u ** (k - m) * prod(1 - j * u for j in range(m))
-
-
-def falling(x: Any, m: Any) -> Any:
-    """X (x-1) ... (x-m+1)."""
-    return sp.ff(x, m)
-
-
-def elementary(values: Sequence[Any], m: int) -> Any:
-    """The elementary symmetric polynomial e_m."""
-    return sum(prod(subset) for subset in combinations(values, m))
-
-
-def stirling(k: int, m: int) -> Any:
-    """The number of partitions of k things into m blocks."""
-    return sum((-1) ** (m - j) * comb(m, j) * j**k for j in range(m + 1)) // factorial(m)
+def stirling(things: int, blocks: int) -> Any:
+    """The number of partitions of k things into m blocks, by listing the first member of each thing's block."""
+    firsts = product(*[range(t + 1) for t in range(things)])
+    return sp.Integer(sum(len(set(one)) == blocks and all(one[t] == t for t in set(one)) for one in firsts))
 
 
 def chain(layers: Sequence[Any], size: int) -> Any:
     """The product of layers, the last one leftmost; the identity if there are none."""
-    return reduce(lambda product, layer: layer * product, layers, sp.eye(size))
+    return sp.ImmutableMatrix(reduce(lambda product, layer: layer * product, layers, sp.eye(size)))
 
 
 def generic(name: str, rows: int, columns: int) -> Any:
     """A matrix of symbols."""
-    return sp.Matrix(rows, columns, lambda i, j: sp.Symbol(f"{name}{i + 1}{j + 1}"))
+    return sp.ImmutableMatrix(rows, columns, lambda r, c: sp.Symbol(f"{name}{r + 1}{c + 1}"))
 
 
-def mean(items: Sequence[Any]) -> Any:
-    """The mean of numbers or matrices."""
-    return reduce(lambda left, right: left + right, items) / sp.Integer(len(items))
+def by_gamma(expression: Any) -> Any:
+    """Rising factorials and binomials by gamma functions."""
+    gamma = expression.replace(sp.RisingFactorial, lambda x, m: sp.gamma(x + m) / sp.gamma(x)).rewrite(sp.gamma)
+    return sp.powsimp(sp.expand(sp.gammasimp(sp.powsimp(gamma))))
+
+
+def loss_at(weights: Any) -> Any:
+    """The loss as a function of the weights of one layer."""
+    residual = A * weights * B * x - y
+    return sp.Trace(average(residual * residual.T, in_batch, x, y)) / 2
+
+
+differential = Step(
+    "differential",
+    r"Move $W_j$ by $H$: the loss is quadratic in it. The part that is linear in $H$ is $\langle A_j^\top R B_j^\top, "
+    r"H \rangle = \operatorname{tr}(H^\top A_j^\top R B_j^\top)$. So a batch enters the gradients of **all** layers "
+    r"through the one matrix $R$.",
+    [
+        Line(
+            loss(W + H),
+            "=",
+            loss(W)
+            + sp.Trace(H.T * A.T * R * B.T)
+            + sp.Trace(average(A * H * B * x * x.T * B.T * H.T * A.T, in_batch, x)) / 2,
+            Identity(),
+        )
+    ],
+    definitions=[(loss(W), loss_at(W)), (R, average((A * W * B * x - y) * x.T, in_batch, x, y))],
+)
+
+gradient = Step(
+    "gradient",
+    "The same from the definition of a gradient: the loss differentiated by every weight.",
+    [Line(G, "=", A.T * R * B.T, Enumeration("two examples in symbols, seven networks of 1, 2, 3 layers", networks))],
+)
+
+coordinates = Step(
+    "coordinates",
+    r"Inputs of low rank, or correlated ones, need moments in the coordinates $\xi$ only, with $P F$ in place of $P$: "
+    r"the factor $F^\top$ is fixed. For finite data the rows of $F^\top$ are a basis of the row space of the inputs.",
+    [Line((P * x - y) * x.T, "=", rho * F.T, Identity())],
+    definitions=[(x, F * xi), (rho, (P * F * xi - y) * xi.T)],
+)
+
+elimination = Step(
+    "elimination",
+    r"For Gaussian inputs elimination gives independent coordinates without square roots: take an input $k$ with "
+    r"$s_{kk} > 0$ out of the covariance. What is left has no row $k$ any more, and is a covariance again: that of "
+    r"the errors $x_i - f(i)\, x_k$ (third line). Go on until nothing is left: $s = F \operatorname{diag}(d) F^\top$, "
+    r"where the columns of $F$ are the $f$, and the variances $d$ of the coordinates are the $s_{kk} > 0$.",
+    [
+        Line(s[i, j], "=", s[k, k] * f(i) * f(j) + rest(i, j), Identity()),
+        Line(rest(i, k), "=", 0, Identity()),
+        Line(s[i, j] - f(i) * s[j, k] - f(j) * s[i, k] + f(i) * f(j) * s[k, k], "=", rest(i, j), Identity()),
+    ],
+    definitions=[(f(i), s[i, k] / s[k, k]), (rest(i, j), s[i, j] - s[i, k] * s[j, k] / s[k, k])],
+)
+
+independent_draws = Step(
+    "independent-draws",
+    r"Independent draws, from a population or with replacement: the generating function of the sum of $b$ draws is "
+    r"$\Phi^b$. Written in $a = \Phi - 1$, whose series begins with degree 1 in $\Lambda$, it is a sum over the "
+    r"number $m$ of draws that contribute. One more draw contributes or not (the first line), so it multiplies the sum "
+    r"by $1 + a = \Phi$. These are power series in the entries of $\Lambda$ of which each coefficient is a finite "
+    r"sum: only moments need to exist.",
+    [
+        Line(
+            sp.binomial(b + 1, m),
+            "=",
+            sp.binomial(b, m) + sp.binomial(b, m - 1),
+            Identity(rewrite=by_gamma),
+        ),
+        Line(
+            sp.Sum(sp.binomial(b, m) * a**m, (m, 0, b)),
+            "=",
+            phi**b,
+            Induction(b, first=sp.S.One, step=lambda value, _: value * phi),
+            also=(Enumeration("multiplied out for b = 0, ..., 6", powers_of_phi),),
+        ),
+    ],
+    definitions=[(a, phi - 1)],
+)
+
+examples_in_a_batch = Step(
+    "examples-in-a-batch",
+    r"Without replacement: if $m$ given examples are in the batch, its other $b - m$ places fall on the other $n - m$ "
+    r"examples, and hit one more given example with probability $\frac{b-m}{n-m}$.",
+    [
+        Line(
+            pi,
+            "=",
+            sp.binomial(b, m) / sp.binomial(n, m),
+            Induction(m, first=sp.S.One, step=lambda value, m: value * (b - m) / (n - m), rewrite=by_gamma),
+            also=(Enumeration("every batch listed, n = 1, ..., 5, every b and m", given_examples),),
+        )
+    ],
+)
+
+distinct_examples = Step(
+    "distinct-examples",
+    r"Multiply out: a product of $m$ of the $a_i$ counts if its $m$ examples are in the batch, with probability "
+    r"$\pi_m$. Compared with independent draws, $e_m / \binom nm$, the mean of $a_{i_1} \cdots a_{i_m}$ over distinct "
+    r"examples, has taken the place of $(\Phi - 1)^m$.",
+    [
+        Line(
+            product_mean,
+            "=",
+            sp.Sum(sp.binomial(b, m) / sp.binomial(n, m) * e[m], (m, 0, b)),
+            Enumeration("every batch in symbols, n = 1, ..., 5 and every b", subsets),
+        )
+    ],
+)
+
+telescoping = Step(
+    "telescoping",
+    r"From power sums to the $e_m$. Split $e_{m-j}$ by whether it holds $a_i$: $p_j\, e_{m-j} = h_j + h_{j+1}$. With "
+    r"alternating signs the sum telescopes.",
+    [
+        Line(
+            sp.Sum((-1) ** j * power[j] * e[m - j], (j, 1, stop)),
+            "=",
+            (-1) ** stop * h[stop + 1] - h[1],
+            Induction(
+                stop,
+                first=sp.S.Zero,
+                step=lambda value, last: value - (-1) ** last * (h[last + 1] + h[last + 2]),
+                rewrite=sp.powsimp,
+            ),
+            also=(Enumeration("in symbols, n = 1, ..., 4, m = 1, ..., 5 and every cut", cut_off),),
+        )
+    ],
+)
+
+newton_identities = Step(
+    "newton-identities",
+    r"At $l = m$ the last term is gone: $h_{m+1} = 0$. And $h_1 = m\, e_m$, because a product of $m$ examples arises "
+    r"once for each of them. These are Newton's identities; they also give $e_m = 0$ for $m > n$. So one sum over the "
+    r"examples for each order is enough.",
+    [
+        Line(h[1], "=", m * e[m], Enumeration("in symbols, n = 1, ..., 4, m = 1, ..., 5", symmetric_polynomials)),
+        Line(
+            m * e[m],
+            "=",
+            -sp.Sum((-1) ** j * power[j] * e[m - j], (j, 1, m)),
+            Enumeration("in symbols, n = 1, ..., 4, m = 1, ..., 5", symmetric_polynomials),
+        ),
+    ],
+)
+
+stirling_numbers = Step(
+    "stirling-numbers",
+    r"Power sums need powers of $z = e^\ell - 1$, whose derivative by $\ell$ is $1 + z$. The first line is the "
+    r"derivative of $\frac{z^m}{m!}$, so the coefficient of $\frac{\ell^k}{k!}$ in it is $S_{k,m}$: both obey one "
+    r"recursion (thing $k + 1$ joins one of $m$ blocks, or is a block of its own). So $p_j = j! \sum_k S_{k,j} \sum_i "
+    r"\frac{1}{k!} \langle \Lambda, R_i \rangle^k$.",
+    [
+        Line(
+            (1 + z) * m * z ** (m - 1) / sp.factorial(m),
+            "=",
+            m * z**m / sp.factorial(m) + z ** (m - 1) / sp.factorial(m - 1),
+            Identity(rewrite=by_gamma),
+        ),
+        Line(
+            S[k + 1, m],
+            "=",
+            m * S[k, m] + S[k, m - 1],
+            Enumeration("every partition listed, k = 1, ..., 5, m = 1, ..., 6", partitions),
+        ),
+    ],
+)
+
+moments = Step(
+    "moments",
+    r"All moments of the residual statistic. From the sum of a batch to its mean $\Lambda$ becomes $u \Lambda$, so a "
+    r"part of degree $k$ takes $u^k$, and $u^k \binom bm = \frac{1}{m!} u^{k-m} \prod_{j<m} (1 - j u)$. The left side "
+    r"is the definition, a sum over all batches. The numbers $\langle \Lambda, R_i \rangle$ are arbitrary in it, so "
+    r"this holds for all matrices $R_i$ and all $\Lambda$, hence for all mixed moments of the entries of $R$.",
+    [
+        Line(
+            M[k],
+            "=",
+            sp.Sum(u ** (k - m) / sp.factorial(m) * sp.Product(1 - j * u, (j, 0, m - 1)) * theta[m, k], (m, 1, k)),
+            Enumeration(
+                "every batch in symbols, k = 1, ..., 5: n = 1, ..., 4 and every b without replacement; one to three "
+                "atoms of any probabilities, b = 1 and 2, and 3 for two atoms",
+                every_batch,
+            ),
+        )
+    ],
+)
+
+DERIVATION = Derivation(
+    "residual_moments",
+    "What a network sees of a batch",
+    [
+        "The loss of an example is half its squared residual, and the loss of a batch is the mean over its examples.",
+        "Batches are $b$ independent draws, with replacement from $n$ examples or from a population whose moments "
+        "exist, or a uniform subset of $b$ of $n$ examples.",
+    ],
+    SYMBOLS,
+    [
+        differential,
+        gradient,
+        coordinates,
+        elimination,
+        independent_draws,
+        examples_in_a_batch,
+        distinct_examples,
+        telescoping,
+        newton_identities,
+        stirling_numbers,
+        moments,
+    ],
+)
 
 
 if __name__ == "__main__":
-    for number, (statement, _, how) in enumerate(steps(), 1):
-        print(f"{number}. {statement}\n   checked: {how}\n")
+    print(DERIVATION.check().to_text())

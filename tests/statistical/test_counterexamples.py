@@ -9,7 +9,7 @@ import pytest
 
 import sgdvar as sv
 from sgdvar.claims import Counterexample, load_claims
-from sgdvar.claims.folder import proofs_folder
+from sgdvar.derivation import proofs_folder
 
 NAMES = [
     "deep-linear-gradient-variance-decreases-finite-data",
