@@ -7,6 +7,8 @@ from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
+from sgdvar.cli import main
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -40,6 +42,14 @@ def test_the_commands_are_targets_of_the_makefile():
     targets = set(re.findall(r"\bmake (\w+)", README))
     assert {"verify", "test", "docs"} <= targets
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+
+
+def test_the_commands_are_those_of_the_command_line():
+    shown = StringIO()
+    with redirect_stdout(shown):
+        assert main(["--help"]) == 0
+    commands = set(re.findall(r"^ {4}(\w+) ", shown.getvalue(), re.MULTILINE))
+    assert set(re.findall(r"`sgdvar (\w+)", README)) == commands
 
 
 def test_the_files_that_the_readme_links_to_exist():

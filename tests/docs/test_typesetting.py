@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 HTML = Path(__file__).parents[2] / "docs" / "_build" / "html"
-PAGES = sorted(page for page in HTML.glob("*.html"))
+PAGES = sorted(page for page in HTML.rglob("*.html") if "_static" not in page.parts)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 needs_pages = pytest.mark.skipif(not PAGES, reason="the documentation is not built; run make docs")
@@ -68,7 +68,7 @@ def test_the_documentation_has_formulas():
 
 @needs_pages
 @needs_chromium
-@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+@pytest.mark.parametrize("page", PAGES, ids=[page.relative_to(HTML).as_posix() for page in PAGES])
 def test_every_formula_is_typeset_without_error(page, tmp_path):
     written = Page(page.read_text(encoding="utf-8"))
     shown = render(page, tmp_path)
@@ -88,7 +88,7 @@ def test_a_misspelt_macro_is_an_error(tmp_path):
 
 
 @needs_pages
-@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+@pytest.mark.parametrize("page", PAGES, ids=[page.relative_to(HTML).as_posix() for page in PAGES])
 def test_a_page_loads_nothing_from_another_host(page):
     loaded = Page(page.read_text(encoding="utf-8")).loaded
     assert loaded

@@ -486,6 +486,7 @@ def test_claims_without_two_batch_sizes_to_compare_say_so():
     assert sv.check_certificate(last.certificate)
 
 
+@pytest.mark.nightly
 def test_verdicts_on_numbers_of_any_length_print():
     long = 10**5000
     verdicts = [

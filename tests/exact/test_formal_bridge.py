@@ -156,6 +156,7 @@ def test_coq_refuses_a_value_that_is_slightly_wrong(compiled, tmp_path):
 
 
 @pytest.mark.usefixtures("compiled")
+@pytest.mark.nightly
 def test_the_proof_fails_with_n_for_n_minus_1_in_the_variance_factor(tmp_path):
     shutil.copytree(FORMAL, tmp_path, dirs_exist_ok=True)
     definitions = tmp_path / "Definitions.v"

@@ -45,7 +45,9 @@ def test_what_is_found_is_a_violation_by_enumeration(name):
     assert result.verdict.witness == (1, 2, values[1], values[2])
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.nightly if name == "gaussian" else ()) for name in CASES]
+)
 def test_numerators_and_denominators_are_at_most_100(name):
     assert all(abs(value.numerator) <= 100 and value.denominator <= 100 for value in numbers_of(found(name)))
 
