@@ -12,7 +12,7 @@ PYTEST := pytest --numprocesses=logical --maxprocesses=8 --dist=loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help verify test lint format docs formal bench dist test-wheel clean
+.PHONY: help verify test lint format docs formal nightly bench dist test-wheel clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,6 +39,13 @@ docs: $(VENV)/with-docs $(VENDOR)/tex-svg.js  ## build the documentation into do
 
 formal:  ## compile and check the formal proof (needs Coq 8.16 and mathcomp)
 	@proofs/formal/check
+
+nightly: $(VENV)/with-examples,test  ## the long checks: every mutant of every proof, register, searches, error rates (2 to 3 hours)
+	@proofs/formal/check
+	@$(BIN)/sgdvar prove --mutants
+	@$(BIN)/$(PYTEST) --dist=worksteal tests/nightly/*.py $(ARGS)
+	@$(BIN)/$(PYTEST) -m nightly $(ARGS)
+	@HYPOTHESIS_PROFILE=explore $(BIN)/$(PYTEST) tests/property $(ARGS)
 
 bench: $(VENV)/with-examples,test  ## run the benchmarks
 	@$(BIN)/python -m benchmarks
