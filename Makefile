@@ -34,7 +34,7 @@ format: $(EVERYTHING)  ## apply the format and the safe fixes
 
 docs: $(VENV)/with-docs $(VENDOR)/tex-svg.js  ## build the documentation into docs/_build/html
 	@rm -rf $(HTML)
-	@$(BIN)/sphinx-build -n -W --keep-going -q -b html -d docs/_build/doctrees docs $(HTML)
+	@$(BIN)/sphinx-build -n -W --keep-going -q -j auto -b html -d docs/_build/doctrees docs $(HTML)
 	@echo "open $(HTML)/index.html"
 
 formal:  ## compile and check the formal proof (needs Coq 8.16 and mathcomp)

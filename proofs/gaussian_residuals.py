@@ -53,8 +53,8 @@ SYMBOLS = [
     Notation(
         P.label,
         "P",
-        r"$P_j$: coefficient of $\tau^j$ in $\det(I - \tau Z)$, for the matrix "
-        r"$Z = \begin{pmatrix} \alpha & \beta \\ \gamma & \alpha^\top \end{pmatrix}$ with $2q$ rows",
+        r"$P_j$: coefficient of $\tau^j$ in $\det(I - \tau Z)$, for the matrix $Z$ with $2q$ rows and the blocks "
+        r"$\alpha$ and $\beta$ above, $\gamma$ and $\alpha^\top$ below",
     ),
     Notation(
         M.label,

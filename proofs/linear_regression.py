@@ -295,8 +295,8 @@ one_batch = Step(
 recursion = Step(
     "recursion",
     r"A step is $z_{t+1} = (I - \alpha_t G_B) z_t$, and the batch is independent of $z_t$. Multiply out: a single "
-    r"$G_B$ has the mean $\bar G$, and what two of them add is $N = c\, V(M)$, by {eq}`linear-regression-one-batch`. At $M = Z_t$ this is "
-    r"$Z_{t+1} = T_t(Z_t) + \alpha_t^2\, c\, V(Z_t)$.",
+    r"$G_B$ has the mean $\bar G$, and what two of them add is $N = c\, V(M)$, by {eq}`linear-regression-one-batch`. "
+    r"At $M = Z_t$ this is $Z_{t+1} = T_t(Z_t) + \alpha_t^2\, c\, V(Z_t)$.",
     [
         Line(
             average((I - alpha * G_B) * M * (I - alpha * G_B).T, draws, G_B),

@@ -294,6 +294,8 @@ closed_forms = Step(
     ],
 )
 
+ahead = alpha * (2 - alpha) * kept**2 * v / 2
+
 loss_at_equal_examples = Step(
     "loss-at-equal-examples",
     r"Two steps with one example, and one step with two: both have seen two examples ($c = \frac1b$). Where the start "
@@ -308,8 +310,9 @@ loss_at_equal_examples = Step(
             (alpha**2 * sigma2 * (sp.S.Half + kept**2) - alpha * (2 - alpha) * kept**2 * start) / 2,
             Identity(),
         ),
-        Line(ell(2, 1, edge - v), ">", ell(1, sp.S.Half, edge - v), Signs(BELOW_ONE)),
-        Line(ell(2, 1, edge + v), "<", ell(1, sp.S.Half, edge + v), Signs(BELOW_ONE)),
+        Line(ell(2, 1, edge - v) - ell(1, sp.S.Half, edge - v), "=", ahead, Identity()),
+        Line(ell(2, 1, edge + v) - ell(1, sp.S.Half, edge + v), "=", -ahead, Identity()),
+        Line(ahead, ">", 0, Signs(BELOW_ONE)),
     ],
     definitions=[LOSS, (edge, alpha * sigma2 * (sp.S.Half + kept**2) / ((2 - alpha) * kept**2))],
 )

@@ -101,7 +101,7 @@ def _averaged(part: Average, rules: Rules) -> Any:
         elif varying in rules.means:
             total += constant * _constant_mean(part, varying, rules)
         elif isinstance(varying, sp.Trace):
-            total += constant * sp.Trace(MatrixAverage(varying.arg, part.index, *among))
+            total += constant * sp.Trace(MatrixAverage(varying.arg, part.index, *part.varying))
         else:
             total += constant * Average(varying, part.index, *among)
     return total

@@ -40,6 +40,14 @@ class Estimate:
         bound: What one replicate (for a variance, one pair) can contribute at most, as a function of the batch size;
             None where contributions may be negative.
         pairs: Summaries of pairs of replicates, for finite-sample intervals; none where there is no bound.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> problem = sv.LinearRegression(sv.Dataset([[1.0], [2.0], [1.0]], [0.0, 1.0, 2.0]))
+        >>> sgd = sv.SGD(problem, start=[1.0], step_size=0.25)
+        >>> estimate = sv.estimate_gradient_variance(sgd, step=1, batch_sizes=[1, 3], replicates=1000, seed=0)
+        >>> print(estimate.replicates, estimate.value[1] < 1e-12)
+        [1000 1000] True
     """
 
     quantity: str

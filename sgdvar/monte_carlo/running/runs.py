@@ -46,6 +46,14 @@ class RunOptions(TypedDict, total=False):
             many as the devices take well. Results do not depend on it, to the last bit.
         checkpoint: A file that keeps what is done: an interrupted run that is started again goes on from there and
             ends with the same bits; more replicates continue a finished one. None (default) for no file.
+
+    Examples:
+        >>> import sgdvar as sv
+        >>> options: sv.RunOptions = {"progress": False, "time_budget": 60}
+        >>> sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1.0], [2.0]], [0.0, 1.0])), start=[1.0], step_size=0.25)
+        >>> estimate = sv.estimate_gradient_variance(sgd, step=1, batch_sizes=[2], replicates=100, seed=0, **options)
+        >>> print(estimate.replicates)
+        [100]
     """
 
     time_budget: float
