@@ -246,7 +246,7 @@ class KernelProof:
     Examples:
         >>> from sgdvar.claims import KernelProof
         >>> print(KernelProof.of("gradient_variance_antitone", covers="finite data"))
-        theorem gradient_variance_antitone of proofs/formal/Theorems.v, for finite data, which the kernel of Coq checks
+        theorem gradient_variance_antitone of proofs/formal/Theorems.v, for finite data, which the kernel of Coq accepts
     """
 
     file: str
@@ -270,7 +270,7 @@ class KernelProof:
         return cls("proofs/formal/Theorems.v", theorem, covers)
 
     def __str__(self) -> str:
-        return f"theorem {self.theorem} of {self.file}, for {self.covers}, which the kernel of Coq checks"
+        return f"theorem {self.theorem} of {self.file}, for {self.covers}, which the kernel of Coq accepts"
 
     def to_dict(self) -> dict[str, Any]:
         """The evidence as plain data for JSON."""

@@ -14,7 +14,7 @@ from sgdvar.claims.claim import Claim, Finding, not_examined
 
 __all__ = ["Entry", "Register", "settle_claims"]
 
-_NOTHING_YET = "the machinery that could settle it does not exist yet"
+_NOTHING_YET = "no function settles it"
 
 
 @dataclass(frozen=True, eq=False)

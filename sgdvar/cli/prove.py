@@ -21,7 +21,7 @@ from sgdvar.derivation import (
 
 __all__ = ["chosen_derivations", "prove"]
 
-_FALSE, _NOT_CHECKED, _UNNOTICED = 1, 2, 3
+_FALSE, _NOT_CHECKED, _NOT_SHOWN = 1, 2, 3
 _COLUMNS = {
     Grade.IDENTITY: "identity",
     Grade.INDUCTION: "induction",
@@ -66,8 +66,8 @@ def prove(arguments: Namespace, chosen: Sequence[Derivation]) -> int:
     """Checks derivations, writes what was checked, and returns the exit status.
 
     Returns:
-        0 where every step holds, 1 where one is false, 2 where one could not be checked, 3 where an error that was put
-        in was not noticed. Where something failed no file is written.
+        0 where every step holds, 1 where one is false, 2 where one could not be checked, 3 where one is not shown or an
+        error that was put in was not noticed. Where something failed no file is written.
     """
     if arguments.list:
         sys.stdout.write("".join(f"{derivation.name}\n" for derivation in chosen))
@@ -79,8 +79,8 @@ def prove(arguments: Namespace, chosen: Sequence[Derivation]) -> int:
         try:
             checked.append(derivation.check())
         except FalseStepError as error:
-            failed.append(f"FALSE: {error}")
-            status = _FALSE
+            failed.append(f"{'FALSE' if error.is_refuted else 'NOT SHOWN'}: {error}")
+            status = _FALSE if error.is_refuted else status or _NOT_SHOWN
         except Exception as error:  # what the code of a derivation raises
             notes = " ".join(getattr(error, "__notes__", ()))
             failed.append(f"not checked: {derivation.name}: {type(error).__name__}: {error} {notes}")
@@ -91,7 +91,7 @@ def prove(arguments: Namespace, chosen: Sequence[Derivation]) -> int:
         lines, unnoticed = _mutants(arguments, [one.derivation for one in checked])
         text += lines if arguments.format == "text" else ""
         failed += [f"not noticed: {error}" for error in unnoticed]
-        status = status or (_UNNOTICED if unnoticed else 0)
+        status = status or (_NOT_SHOWN if unnoticed else 0)
     if arguments.output is None:
         sys.stdout.write(text)
     elif not failed:

@@ -41,7 +41,7 @@ exit status:
   0  every step holds
   1  a step is false: it is named, with a witness
   2  bad input
-  3  with --mutants: an error in a step was not noticed
+  3  a step is not shown; with --mutants: an error in a step was not noticed
   70 internal error
 """
 

@@ -62,7 +62,7 @@ class Enumeration:
             left, right = evaluated(line.left, case), evaluated(line.right, case)
             failure = fails(left, line.relation, right, Rules(rewrite=self.rewrite))
             if failure is not None:
-                raise FalseLineError(line, f"in the case {_case(case)}: {short(failure, 300)}")
+                raise FalseLineError(line, f"in the case {_case(case)}: {short(failure, 300)}", is_refuted=True)
         if not count:
             raise ValueError(f"cases must give at least one case, got none for {self.over}")
         return f"{self.over} ({count} case{'s' * (count != 1)})"

@@ -76,8 +76,11 @@ class Derivation:
         >>> print(derivation.check().to_text())
         One more draw has less variance
         Assumes: Draws are independent.
-        1. difference: -sigma2/(b + 1) + sigma2/b = sigma2/(b*(b + 1))
-           identity of rational functions in b, sigma2
+          b: batch size
+          sigma2: variance of one draw
+        1. difference: Put b + 1 for b.
+           -sigma2/(b + 1) + sigma2/b = sigma2/(b*(b + 1))
+              identity of rational functions in b, sigma2
         1 step checked: 1 identity in symbols
     """
 
@@ -125,7 +128,10 @@ class Derivation:
             try:
                 checked.append(step.check())
             except FalseStepError as error:
-                raise FalseStepError(f"{self.name}, {error}", step=error.step, witness=error.witness) from None
+                message = f"{self.name}, {error}"
+                raise FalseStepError(
+                    message, step=error.step, witness=error.witness, is_refuted=error.is_refuted
+                ) from None
         return CheckedDerivation(self, tuple(checked))
 
     def _repr_markdown_(self) -> str:

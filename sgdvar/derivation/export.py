@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sgdvar.derivation.grades import Grade
 from sgdvar.derivation.lines import PutIn
 from sgdvar.derivation.printing import RELATIONS, latex_of
-from sgdvar.derivation.step import CheckedStep
+from sgdvar.derivation.step import CheckedLine, CheckedStep
 
 if TYPE_CHECKING:
     from sgdvar.derivation.derivation import CheckedDerivation, Derivation
@@ -18,17 +19,27 @@ __all__ = ["evidence", "formula", "summary", "to_dict", "to_latex", "to_markdown
 
 
 def to_text(checked: CheckedDerivation) -> str:
-    """Title, assumptions, steps with what was checked, and a summary."""
+    """Title, assumptions, symbols, and the steps: reason, lines, and under each line what was checked."""
     derivation = checked.derivation
     lines = [derivation.title, *(f"Assumes: {_plain(text)}" for text in derivation.assumptions)]
+    lines += [f"  {notation.symbol}: {_plain(notation.meaning)}" for notation in derivation.symbols]
     for number, step in enumerate(checked.steps, 1):
-        head = f"{number}. {step.step.name}: "
-        shown = [f"{symbol} := {expression}" for symbol, expression in step.step.definitions]
-        shown += [str(line.line) for line in step.lines]
-        lines += [head + shown[0], *(f"   {text}" for text in shown[1:])]
-        given = "; ".join(_said(one, str, str) for one in step.step.put_in())
-        lines.append(f"   {step.says}{', given ' * bool(given)}{given}")
+        lines += _wrapped(f"{number}. {step.step.name}: {_plain(step.step.reason)}", "   ")
+        lines += [f"   {symbol} := {expression}" for symbol, expression in step.step.definitions]
+        for one in step.lines:
+            given = "; ".join(_said(fact, str, str) for fact in _put_in(one))
+            lines.append(f"   {one.line}")
+            lines += _wrapped(f"      {'; '.join(one.says)}{', given ' * bool(given)}{given}", "      ")
     return "\n".join([*lines, summary(checked)])
+
+
+def _put_in(checked: CheckedLine) -> list[PutIn]:
+    """What the checks of a line take as known."""
+    return [fact for check in checked.line.checks for fact in check.put_in(checked.line)]
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, 118, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def summary(checked: CheckedDerivation) -> str:
@@ -69,9 +80,13 @@ def evidence(step: CheckedStep, derivation: Derivation, escape: Callable[[str], 
     reach = "for all values of the symbols" if grade.is_general else "for the cases named"
     begin = "Cited, not checked: " if grade is Grade.CITED else f"Checked {reach}: "
     latex = {str(symbol): text for symbol, text in names.items()}
-    said = [_typeset(text, latex, escape) for line in step.lines for text in line.says]
-    given = [_said(one, lambda part: latex_of(part, names), "${}$".format) for one in step.step.put_in()]
-    return f"{begin}{'; '.join(dict.fromkeys(said))}{', given ' * bool(given)}{', '.join(given)}."
+    said = []
+    for number, one in enumerate(step.lines, 1):
+        words = "; ".join(dict.fromkeys(_typeset(text, latex, escape) for text in one.says))
+        facts = [_said(fact, lambda part: latex_of(part, names), "${}$".format) for fact in _put_in(one)]
+        which = f"line {number}: " if len(step.lines) > 1 else ""
+        said.append(f"{which}{words}{', given ' * bool(facts)}{', '.join(dict.fromkeys(facts))}")
+    return f"{begin}{'; '.join(said)}."
 
 
 def _said(one: PutIn, shown: Callable[[Any], str], formula_of: Callable[[str], str]) -> str:
@@ -166,7 +181,8 @@ def _step_dict(step: CheckedStep, derivation: Derivation) -> Mapping[str, Any]:
 
 
 def _plain(markdown: str) -> str:
-    return markdown.replace("$", "").replace("**", "")
+    bare = re.sub(r"\\operatorname\{(\w+)\}", r"\1", markdown.replace("$", "").replace("**", ""))
+    return bare.replace("\\,", " ").replace("\\le", "<=").replace("\\ge", ">=")
 
 
 def _prose(markdown: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -16,6 +16,17 @@ from sgdvar.derivation.normal_form import Rules, normal_form
 from sgdvar.derivation.witness import of_what, witness
 
 __all__ = ["Identity", "Induction"]
+
+
+def _refuse(line: Line, left: Any, right: Any, rest: Any, where: str = "") -> NoReturn:
+    """Says that a line is false at a point, or that its sides have not the same normal form.
+
+    Raises:
+        FalseLineError: Always.
+    """
+    text = witness(left, right, rest)
+    is_refuted = text.startswith("at ") or (isinstance(rest, sp.Basic) and rest.is_number)
+    raise FalseLineError(line, f"{where}{text}", is_refuted=is_refuted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,20 +68,29 @@ class Identity:
             *(PutIn("=", sp.Transpose(symbol), symbol) for symbol in self.symmetric),
         ]
 
+    def expanded(self, definitions: Mapping[Any, Any]) -> Identity:
+        """The check with definitions put into what it puts in."""
+        given = {symbol: evaluated(sp.sympify(value), definitions) for symbol, value in self.given.items()}
+        means = {symbol: evaluated(sp.sympify(value), definitions) for symbol, value in self.means.items()}
+        return replace(self, given=given, means=means)
+
     def run(self, line: Line) -> str:
         """Checks that the normal form of the difference is 0.
 
         Raises:
-            FalseLineError: It is not.
+            FalseLineError: It is not, or the line itself is put in and no cases carry it.
             ValueError: The line is no equation.
         """
         if line.relation != "=":
             raise ValueError(f"an identity must be an equation, got the relation {line.relation}")
+        has_cases = any(check.grade is Grade.ENUMERATION for check in line.checks)
+        if not has_cases and (self.given.get(line.left) == line.right or self.given.get(line.right) == line.left):
+            raise FalseLineError(line, "given puts in the line itself; add cases from the definition")
         left, right = evaluated(line.left, self.given), evaluated(line.right, self.given)
         rules = Rules(self.means, self.symmetric, self.rewrite)
         rest = normal_form(difference(left, right), rules)
         if rest not in (0, {}):
-            raise FalseLineError(line, witness(left, right, rest))
+            _refuse(line, left, right, rest)
         return of_what(left, right)
 
 
@@ -132,7 +152,7 @@ class Induction:
         ):
             rest = normal_form(difference(one, other), rules)
             if rest not in (0, {}):
-                raise FalseLineError(line, f"{name} fails: {witness(one, other, rest)}")
+                _refuse(line, one, other, rest, f"{name} fails: ")
         return f"induction on {k} from {self.base}: base and step as identities in symbols"
 
     def _recursion(self, line: Line) -> tuple[Any, Callable[[Any, Any], Any]]:

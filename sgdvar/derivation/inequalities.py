@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy as sp
@@ -62,6 +62,14 @@ class Signs:
             *(PutIn("mean", symbol, value) for symbol, value in self.means.items()),
             *(PutIn("=", symbol, value) for symbol, value in self.nonnegative.items()),
         ]
+
+    def expanded(self, definitions: Mapping[Any, Any]) -> Signs:
+        """The check with definitions put into what it puts in."""
+        put_in = {
+            name: {symbol: evaluated(sp.sympify(value), definitions) for symbol, value in getattr(self, name).items()}
+            for name in ("nonnegative", "given", "means")
+        }
+        return replace(self, **put_in)
 
     def run(self, line: Line) -> str:
         """Checks the signs of all coefficients.

@@ -52,11 +52,12 @@ class Check(Protocol):
 
 
 class FalseLineError(AssertionError):
-    """A line of a derivation is false.
+    """A line of a derivation is false, or its check does not show it.
 
     Attributes:
         line: The line.
-        witness: Where it fails, and how.
+        witness: Where it fails, and how; or why it is not shown.
+        is_refuted: Whether it is false, where the witness says.
 
     Examples:
         >>> import sympy as sp
@@ -69,10 +70,11 @@ class FalseLineError(AssertionError):
         at n = 2 left is 2, right is 4
     """
 
-    def __init__(self, line: Line, witness: str) -> None:
-        super().__init__(f"{line} is false: {witness}")
+    def __init__(self, line: Line, witness: str, *, is_refuted: bool = False) -> None:
+        super().__init__(f"{line} is {'false' if is_refuted else 'not shown'}: {witness}")
         self.line = line
         self.witness = witness
+        self.is_refuted = is_refuted
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,12 +138,17 @@ class Line:
 
     @property
     def grade(self) -> Grade:
-        """The grade of the strongest check."""
+        """The grade of the strongest check; that of the cases where the line itself is put in."""
+        has_cases = any(check.grade is Grade.ENUMERATION for check in self.checks)
+        if has_cases and any(one == ("=", self.left, self.right) for one in self.by.put_in(self)):
+            return Grade.ENUMERATION
         return min((check.grade for check in self.checks), key=lambda grade: grade.rank)
 
     def expanded(self, definitions: Mapping[Any, Any]) -> Line:
-        """The line with definitions put in."""
-        return replace(self, left=evaluated(self.left, definitions), right=evaluated(self.right, definitions))
+        """The line with definitions put in, also into what its check puts in."""
+        by = self.by.expanded(definitions) if hasattr(self.by, "expanded") else self.by
+        left, right = evaluated(self.left, definitions), evaluated(self.right, definitions)
+        return replace(self, left=left, right=right, by=by)
 
     def ordered(self) -> tuple[Any, Any, bool]:
         """The smaller side, the larger side, and whether they must differ.

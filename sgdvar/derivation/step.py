@@ -20,11 +20,12 @@ __all__ = ["CheckedLine", "CheckedStep", "FalseStepError", "Step"]
 
 
 class FalseStepError(AssertionError):
-    """A step of a derivation is false; the message names the derivation, the step, the line and a witness.
+    """A step of a derivation is false or not shown; the message names the derivation, the step, the line and a witness.
 
     Attributes:
         step: The name of the step.
-        witness: Where it fails, and how.
+        witness: Where it fails, and how; or why it is not shown.
+        is_refuted: Whether it is false, where the witness says.
 
     Examples:
         >>> import sympy as sp
@@ -37,8 +38,9 @@ class FalseStepError(AssertionError):
         step product, line 1: n*(n - 1) = n**2 is false: at n = 2 left is 2, right is 4
     """
 
-    def __init__(self, message: str, *, step: str, witness: str) -> None:
+    def __init__(self, message: str, *, step: str, witness: str, is_refuted: bool) -> None:
         super().__init__(message)
+        self.is_refuted = is_refuted
         self.step = step
         self.witness = witness
 
@@ -132,8 +134,11 @@ class Step:
             try:
                 checked.append(CheckedLine(line, tuple(expanded.check())))
             except FalseLineError as error:
-                message = f"step {self.name}, line {number}: {line} is false: {error.witness}"
-                raise FalseStepError(message, step=self.name, witness=error.witness) from None
+                word = "false" if error.is_refuted else "not shown"
+                message = f"step {self.name}, line {number}: {line} is {word}: {error.witness}"
+                raise FalseStepError(
+                    message, step=self.name, witness=error.witness, is_refuted=error.is_refuted
+                ) from None
             except Exception as error:
                 error.add_note(f"while line {number} of the step {self.name} was checked: {line}")
                 raise

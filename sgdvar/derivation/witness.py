@@ -55,6 +55,8 @@ def witness(left: Any, right: Any, rest: Any) -> str:
         point = {symbol: sp.Integer(shift + 2 * k) for k, symbol in enumerate(symbols)}
         if symbols and sp.sympify(rest.xreplace(point)).is_finite and rest.xreplace(point) != 0:
             values = [sp.cancel(sp.sympify(side).doit().xreplace(point)) for side in (left, right)]
+            if values[0] == values[1] or any(value.free_symbols for value in values):
+                continue
             return f"at {listed(f'{s} = {v}' for s, v in point.items())} left is {values[0]}, right is {values[1]}"
     return f"left minus right is {short(str(rest))}"
 

@@ -147,7 +147,7 @@ def test_a_true_line_holds_and_says_what_was_checked(name):
 @pytest.mark.parametrize("name", FALSE)
 def test_a_false_line_is_refused_with_a_witness(name):
     left, right, check = FALSE[name]
-    with pytest.raises(FalseLineError, match="is false") as error:
+    with pytest.raises(FalseLineError, match=r"is (false|not shown): ") as error:
         Line(left, "=", right, check).check()
     assert error.value.witness
 
@@ -242,6 +242,35 @@ def test_what_cannot_be_checked_is_refused(make, message):
 def test_other_types_are_refused(make, message):
     with pytest.raises(TypeError, match=message):
         make()
+
+
+def test_what_is_only_not_shown_is_not_called_false():
+    for true in (
+        Line(s**2 + t**2, ">=", 2 * s * t, SumOfSquares([(1, s + t)])),
+        Line(v**2 + w**2, ">=", v * w, Signs()),
+        Line(sp.Sum(j, (j, 1, k)), "=", k * (k + 1) / 2, Identity()),
+    ):
+        with pytest.raises(FalseLineError, match="is not shown") as error:
+            true.check()
+        assert not error.value.is_refuted
+    with pytest.raises(FalseLineError, match="is false: at n = 2 ") as error:
+        Line(n, "=", 2 * n, Identity()).check()
+    assert error.value.is_refuted
+
+
+def test_a_line_that_puts_itself_in_is_refused_unless_cases_carry_it():
+    cases = Enumeration("n = 2", lambda: [{n: sp.Integer(2), t: sp.Integer(4)}])
+    circle = Identity(given={t: 2 * n})
+    with pytest.raises(FalseLineError, match="puts in the line itself"):
+        Line(t, "=", 2 * n, circle).check()
+    carried = Line(t, "=", 2 * n, circle, also=(cases,))
+    assert carried.check()
+    assert carried.grade is Grade.ENUMERATION
+
+
+def test_definitions_are_put_into_what_a_check_puts_in():
+    line = Line(t, "=", n**3 - 2 * n**2 + n, Identity(given={t: n * f(n)}))
+    assert Step("chain", "why", [line], definitions=[(f(n), (n - 1) ** 2)]).check()
 
 
 # Values of expressions
