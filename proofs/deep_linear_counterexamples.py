@@ -52,7 +52,7 @@ SYMBOLS = [
     *(Notation(number, str(number), "any positive number") for number in (v, x, y)),
     Notation(alpha, r"\alpha", "step size of the second network"),
     Notation(k, "k", "how far the teacher of the second network rotates"),
-    Notation(J, "J", r"rotation by a right angle, $\begin{pmatrix} 0 & -1 \\ 1 & 0 \end{pmatrix}$"),
+    Notation(J, "J", "rotation by a right angle, against the clock"),
     Notation(S, "S", r"mean of $x x^\top$ over a batch"),
     Notation(determinant, r"\det(S)", "determinant of $S$"),
     Notation(z, "x", "one input vector"),

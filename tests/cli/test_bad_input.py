@@ -92,7 +92,7 @@ def test_an_archive_with_nan(sgdvar, tmp_path):
     assert "X must be finite, got nan at index (0, 0)" in refused(sgdvar("derive", "--data", tmp_path / "data.npz"))
 
 
-@pytest.mark.parametrize("arguments", [[], ["prove"]])
+@pytest.mark.parametrize("arguments", [[], ["disprove"]])
 def test_no_such_command(sgdvar, arguments):
     assert "see sgdvar --help" in refused(sgdvar(*arguments))
 
