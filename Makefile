@@ -33,7 +33,7 @@ format: $(EVERYTHING)  ## apply the format and the safe fixes
 	@$(BIN)/ruff format
 
 docs: $(VENV)/with-docs $(VENDOR)/tex-svg.js  ## build the documentation into docs/_build/html
-	@rm -rf $(HTML)
+	@rm -rf docs/_build
 	@$(BIN)/sphinx-build -n -W --keep-going -q -j auto -b html -d docs/_build/doctrees docs $(HTML)
 	@echo "open $(HTML)/index.html"
 
