@@ -13,6 +13,7 @@ import pytest
 import sgdvar as sv
 from sgdvar.claims import CheckedSteps, Counterexample, Proof, Searched, load_claims, own_claims, settle_claims
 from sgdvar.derivation import load_derivation
+from tests.docs.status_table import SHOWN, shown
 
 PROOFS = Path(__file__).parents[2] / "proofs"
 
@@ -116,6 +117,16 @@ def test_every_claim_is_in_the_register_once():
 def test_every_claim_has_the_verdict_that_it_is_known_to_have(register):
     assert {entry.claim.name: entry.finding.status for entry in register.entries} == {
         name: status for name, status in STATUS.items() if name not in SEARCHED
+    }
+
+
+def test_the_table_of_the_readme_has_the_verdicts_that_are_found(register):
+    rows = [line for line in shown().splitlines() if line.startswith("| ")][1:]
+    words = {name: row.split(" | ")[-1].removesuffix(" |") for name, row in zip(SHOWN, rows, strict=True)}
+    found = {entry.claim.name: entry.finding.words for entry in register.entries}
+    assert len(words.keys() & found.keys()) > 10
+    assert {name: found[name] for name in words.keys() & found.keys()} == {
+        name: words[name] for name in words.keys() & found.keys()
     }
 
 
