@@ -23,6 +23,7 @@ from sgdvar.derivation import (
     Signs,
     Step,
     average,
+    collected_to,
     uniform,
 )
 
@@ -215,27 +216,6 @@ def mean(items: Sequence[Any]) -> Any:
     return reduce(add, items) / sp.Integer(len(items))
 
 
-def collected(expression: Any) -> Any:
-    """Every sum over k as a multiple of sums from 0 to t of a power of c times numbers that are 0 elsewhere."""
-    return expression.replace(lambda part: isinstance(part, sp.Sum), shifted)
-
-
-def shifted(total: Any) -> Any:
-    """One sum, term by term: k for what counts the numbers, and from 0 to t less what is missing at the ends."""
-    ((index, low, high),) = total.limits
-    result = sp.S.Zero
-    for term in sp.Add.make_args(sp.expand(total.function)):
-        (member,) = term.atoms(sp.Indexed)
-        shift = index - member.indices[-1]
-        if not shift.is_Integer:
-            return total
-        constant, body = sp.expand(term.xreplace({index: index + shift})).as_independent(index, as_Add=False)
-        missing = [*range(int(low - shift)), *(t - late for late in range(int(t - high + shift)))]
-        result += constant * sp.Sum(body, (index, 0, t))
-        result -= constant * sum(body.xreplace({index: sp.sympify(place)}) for place in missing)
-    return result
-
-
 SQUARE = Gbar * M * Gbar.T
 OWN, BATCH = average(G * M * G.T, examples, G), average(G_B * M * G_B.T, draws, G_B)
 DISTINCT = (n**2 * SQUARE - n * OWN) / (n * (n - 1))
@@ -387,7 +367,7 @@ powers_of_c = Step(
                 given={
                     Z[t + 1]: sp.Sum(c**k * TP[t, k], (k, 0, t)) + alpha**2 * c * sp.Sum(c**k * VP[t, k], (k, 0, t))
                 },
-                rewrite=collected,
+                rewrite=collected_to(t),
             ),
             also=(SEQUENCES,),
         )
@@ -413,7 +393,7 @@ constant_term = Step(
             C[t],
             "=",
             sp.Sum(c**k * P[t, k], (k, 1, t)),
-            Identity(given={C[t]: sp.Sum(c**k * P[t, k], (k, 0, t)) - P[t, 0]}, rewrite=collected),
+            Identity(given={C[t]: sp.Sum(c**k * P[t, k], (k, 0, t)) - P[t, 0]}, rewrite=collected_to(t)),
             also=(SEQUENCES,),
         ),
     ],
@@ -441,21 +421,21 @@ in_powers_of_c = Step(
             second,
             "=",
             f[0] + sp.Sum(a[k] * c**k, (k, 1, t + 1)),
-            Identity(given={second: SECOND}, rewrite=collected),
+            Identity(given={second: SECOND}, rewrite=collected_to(t)),
             also=(SEQUENCES,),
         ),
         Line(
             variance,
             "=",
             sp.Sum(a[k] * c**k, (k, 1, t + 1)),
-            Identity(given={variance: SECOND - f[0]}, rewrite=collected),
+            Identity(given={variance: SECOND - f[0]}, rewrite=collected_to(t)),
             also=(SEQUENCES,),
         ),
         Line(
             full_variance,
             "=",
             sp.Sum(f[k] * c**k, (k, 1, t)),
-            Identity(given={full_variance: sp.Sum(c**k * f[k], (k, 0, t)) - f[0]}, rewrite=collected),
+            Identity(given={full_variance: sp.Sum(c**k * f[k], (k, 0, t)) - f[0]}, rewrite=collected_to(t)),
             also=(SEQUENCES,),
         ),
         Line(a[k], ">=", 0, Signs()),

@@ -20,6 +20,7 @@ from sgdvar.derivation import (
     Signs,
     Step,
     average,
+    collected_to,
     uniform,
 )
 
@@ -187,27 +188,6 @@ def shorter(total: Any) -> Any:
     if high != t:
         return constant * sp.Sum(body, total.limits[0])
     return constant * (sp.Sum(body, (index, low, t - 1)) + body.xreplace({index: t}))
-
-
-def collected(expression: Any) -> Any:
-    """Every sum over k as a multiple of sums from 0 to t of a power of c times numbers that are 0 elsewhere."""
-    return expression.replace(lambda part: isinstance(part, sp.Sum), shifted)
-
-
-def shifted(total: Any) -> Any:
-    """One sum, term by term: k for what counts the numbers, and from 0 to t less what is missing at the ends."""
-    ((index, low, high),) = total.limits
-    result = sp.S.Zero
-    for term in sp.Add.make_args(sp.expand(total.function)):
-        (member,) = term.atoms(sp.Indexed)
-        shift = index - member.indices[-1]
-        if not shift.is_Integer:
-            return total
-        constant, body = sp.expand(term.xreplace({index: index + shift})).as_independent(index, as_Add=False)
-        missing = [*range(int(low - shift)), *(t - late for late in range(int(t - high + shift)))]
-        result += constant * sp.Sum(body, (index, 0, t))
-        result -= constant * sum(body.xreplace({index: sp.sympify(place)}) for place in missing)
-    return result
 
 
 def over(body: Any) -> Any:
@@ -417,7 +397,7 @@ powers_of_c = Step(
                     v[t + 1]: sp.Sum(c**k * mu**2 * P[t, k], (k, 1, t))
                     + alpha**2 * c * sp.Sum(c**k * N[t, k], (k, 0, t))
                 },
-                rewrite=collected,
+                rewrite=collected_to(t),
             ),
             also=(SEQUENCES,),
         ),
@@ -429,7 +409,7 @@ powers_of_c = Step(
                 given={
                     variance: h**2 * sp.Sum(c**k * P[t, k], (k, 1, t)) + c * sp.Sum(c**k * N[t, k], (k, 0, t)),
                 },
-                rewrite=collected,
+                rewrite=collected_to(t),
             ),
             also=(SEQUENCES,),
         ),

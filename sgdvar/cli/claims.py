@@ -7,11 +7,12 @@ import sys
 import textwrap
 import traceback
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from sgdvar.claims import Claim, Entry, Register, load_claims, own_claims, settle_claims
 from sgdvar.cli.files import check_file, write_output
+from sgdvar.cli.progress import show_status
 from sgdvar.cli.results import exit_status
 
 __all__ = ["chosen_claims", "claims"]
@@ -74,7 +75,12 @@ def _settled(arguments: Namespace, chosen: Sequence[Claim]) -> Register:
     Raises:
         ValueError: A claim of a file of the user's could not be settled.
     """
-    report = None if arguments.no_progress or not sys.stderr.isatty() else _report(chosen)
+
+    def report(number: int, claim: Claim) -> None:
+        show_status(arguments, f"{number + 1} of {len(chosen)}: {claim.name}")
+        if number + 1 == len(chosen):
+            show_status(arguments, "")
+
     try:
         return settle_claims(chosen, report)
     except Exception as error:
@@ -85,18 +91,6 @@ def _settled(arguments: Namespace, chosen: Sequence[Claim]) -> Register:
         where = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
         notes = " ".join(getattr(error, "__notes__", ()))
         raise ValueError(f"claims of --file must settle, got {type(error).__name__}{where} {notes}: {error}") from error
-
-
-def _report(chosen: Sequence[Claim]) -> Callable[[int, Claim], None]:
-    """What shows on a terminal which claim is being settled."""
-
-    def report(number: int, claim: Claim) -> None:
-        sys.stderr.write(f"\r\x1b[K{number + 1} of {len(chosen)}: {claim.name}")
-        if number + 1 == len(chosen):
-            sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
-
-    return report
 
 
 def _text(register: Register, *, is_detailed: bool) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 
 from sgdvar.cli.files import check_file, write_output
+from sgdvar.cli.progress import show_status
 from sgdvar.derivation import (
     CheckedDerivation,
     Derivation,
@@ -75,7 +76,7 @@ def prove(arguments: Namespace, chosen: Sequence[Derivation]) -> int:
     checked, failed = [], []
     status = 0
     for number, derivation in enumerate(chosen, 1):
-        _report(arguments, f"{number} of {len(chosen)}: {derivation.name}")
+        show_status(arguments, f"{number} of {len(chosen)}: {derivation.name}")
         try:
             checked.append(derivation.check())
         except FalseStepError as error:
@@ -85,7 +86,7 @@ def prove(arguments: Namespace, chosen: Sequence[Derivation]) -> int:
             notes = " ".join(getattr(error, "__notes__", ()))
             failed.append(f"not checked: {derivation.name}: {type(error).__name__}: {error} {notes}")
             status = status or _NOT_CHECKED
-    _report(arguments, "")
+    show_status(arguments, "")
     text = _text(arguments, checked)
     if arguments.mutants:
         lines, unnoticed = _mutants(arguments, [one.derivation for one in checked])
@@ -135,15 +136,8 @@ def _mutants(arguments: Namespace, derivations: Sequence[Derivation]) -> tuple[s
     for derivation in derivations:
         for mutant in mutants(derivation.steps):
             count += 1
-            _report(arguments, f"{derivation.name}: {count} errors put in")
+            show_status(arguments, f"{derivation.name}: {count} errors put in")
             if not mutant.is_caught():
                 unnoticed.append(f"{derivation.name}, {mutant.error}")
-    _report(arguments, "")
+    show_status(arguments, "")
     return f"{count} errors put in, one at a time; {count - len(unnoticed)} noticed\n", unnoticed
-
-
-def _report(arguments: Namespace, text: str) -> None:
-    """Shows on a terminal what is being done."""
-    if not arguments.no_progress and sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{text}")
-        sys.stderr.flush()

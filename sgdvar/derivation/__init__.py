@@ -20,6 +20,7 @@ from sgdvar.derivation.lines import FalseLineError, Line
 from sgdvar.derivation.loading import load_derivation, own_derivations
 from sgdvar.derivation.mutants import Mutant, mutants
 from sgdvar.derivation.step import CheckedLine, CheckedStep, FalseStepError, Step
+from sgdvar.derivation.sums import collected_to
 
 __all__ = [
     "CheckedDerivation",
@@ -40,6 +41,7 @@ __all__ = [
     "Step",
     "SumOfSquares",
     "average",
+    "collected_to",
     "evaluated",
     "load_derivation",
     "mutants",

@@ -10,10 +10,10 @@ from sympy.printing.precedence import PRECEDENCE
 __all__ = ["Average", "MatrixAverage", "average"]
 
 
-class Average(sp.Expr):  # type: ignore[misc]
-    """The average of a number over the values of an index; see ``average``."""
+class _OverIndex:
+    """What averages of numbers and of matrices have in common."""
 
-    is_commutative = True
+    args: tuple[Any, ...]
     precedence = PRECEDENCE["Mul"]
 
     @property
@@ -30,6 +30,21 @@ class Average(sp.Expr):  # type: ignore[misc]
     def varying(self) -> tuple[Any, ...]:
         """The symbols whose values depend on the index."""
         return tuple(self.args[2:])
+
+    def _latex(self, printer: Any) -> str:
+        body, index = printer.doprint(self.body), printer.doprint(self.index)
+        if index.rstrip("}").endswith("E") or index.startswith("E"):
+            return rf"{index}\left[{body}\right]"
+        return rf"{index} \left({body}\right)" if self.body.is_Add or self.body.is_MatAdd else f"{index} {body}"
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"{printer.doprint(self.index)}[{printer.doprint(self.body)}]"
+
+
+class Average(_OverIndex, sp.Expr):  # type: ignore[misc]
+    """The average of a number over the values of an index; see ``average``."""
+
+    is_commutative = True
 
     def _eval_is_nonnegative(self) -> bool | None:
         return True if self.body.is_nonnegative else None
@@ -41,44 +56,15 @@ class Average(sp.Expr):  # type: ignore[misc]
         """The average of the derivative: the average is linear."""
         return sp.S.Zero if symbol in self.varying else Average(self.body.diff(symbol), *self.args[1:])
 
-    def _latex(self, printer: Any) -> str:
-        return _latex(self, printer)
 
-    def _sympystr(self, printer: Any) -> str:
-        return _text(self, printer)
-
-
-class MatrixAverage(sp.MatrixExpr):  # type: ignore[misc]
+class MatrixAverage(_OverIndex, sp.MatrixExpr):  # type: ignore[misc]
     """The average of a matrix over the values of an index; see ``average``."""
-
-    precedence = PRECEDENCE["Mul"]
 
     @property
     def shape(self) -> tuple[Any, Any]:
         """The shape of what is averaged."""
-        shape: tuple[Any, Any] = self.args[0].shape
+        shape: tuple[Any, Any] = self.body.shape
         return shape
-
-    @property
-    def body(self) -> Any:
-        """What is averaged."""
-        return self.args[0]
-
-    @property
-    def index(self) -> Any:
-        """What it is averaged over: the symbol that is printed before the body."""
-        return self.args[1]
-
-    @property
-    def varying(self) -> tuple[Any, ...]:
-        """The symbols whose values depend on the index."""
-        return tuple(self.args[2:])
-
-    def _latex(self, printer: Any) -> str:
-        return _latex(self, printer)
-
-    def _sympystr(self, printer: Any) -> str:
-        return _text(self, printer)
 
 
 def average(body: Any, index: sp.Symbol, *varying: Any) -> Any:
@@ -110,14 +96,3 @@ def average(body: Any, index: sp.Symbol, *varying: Any) -> Any:
             raise ValueError(f"varying must be symbols, got {symbol!r}")
     kind = MatrixAverage if getattr(body, "is_Matrix", False) else Average
     return kind(sp.sympify(body), index, *varying)
-
-
-def _latex(self: Average | MatrixAverage, printer: Any) -> str:
-    body, index = printer.doprint(self.body), printer.doprint(self.index)
-    if index.rstrip("}").endswith("E") or index.startswith("E"):
-        return rf"{index}\left[{body}\right]"
-    return rf"{index} \left({body}\right)" if self.body.is_Add or self.body.is_MatAdd else f"{index} {body}"
-
-
-def _text(self: Average | MatrixAverage, printer: Any) -> str:
-    return f"{printer.doprint(self.index)}[{printer.doprint(self.body)}]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from operator import add, mul
 from typing import Any
@@ -93,8 +93,8 @@ def _series(expression: Any, values: Mapping[Any, Any]) -> Any:
     combine, neutral = (add, sp.S.Zero) if isinstance(expression, sp.Sum) else (mul, sp.S.One)
     index, *limits = expression.limits[-1]
     first, last = (evaluated(limit, values) for limit in limits)
-    body = expression.func(expression.function, *expression.limits[:-1]) if len(expression.limits) > 1 else None
-    body = expression.function if body is None else body
+    inner_limits = expression.limits[:-1]
+    body = expression.func(expression.function, *inner_limits) if inner_limits else expression.function
     if not (sp.sympify(first).is_Integer and sp.sympify(last).is_Integer):
         inner = {symbol: value for symbol, value in values.items() if symbol != index}
         return expression.func(evaluated(body, inner), (index, first, last))
@@ -160,13 +160,9 @@ def _derivative(expression: Any, values: Mapping[Any, Any]) -> Any:
 
 def _matrix(combine: Callable[[Any, Any], Any]) -> Callable[[Any, Mapping[Any, Any]], Any]:
     def evaluate(expression: Any, values: Mapping[Any, Any]) -> Any:
-        return _folded(combine, [evaluated(argument, values) for argument in expression.args])
+        return reduce(combine, [evaluated(argument, values) for argument in expression.args])
 
     return evaluate
-
-
-def _folded(combine: Callable[[Any, Any], Any], items: Sequence[Any]) -> Any:
-    return reduce(combine, items)
 
 
 def _transpose(expression: Any, values: Mapping[Any, Any]) -> Any:

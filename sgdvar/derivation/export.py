@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sgdvar.derivation.grades import Grade
 from sgdvar.derivation.lines import PutIn
 from sgdvar.derivation.printing import RELATIONS, latex_of
-from sgdvar.derivation.step import CheckedLine, CheckedStep
+from sgdvar.derivation.step import CheckedStep
 
 if TYPE_CHECKING:
     from sgdvar.derivation.derivation import CheckedDerivation, Derivation
@@ -27,15 +27,10 @@ def to_text(checked: CheckedDerivation) -> str:
         lines += _wrapped(f"{number}. {step.step.name}: {_plain(step.step.reason)}", "   ")
         lines += [f"   {symbol} := {expression}" for symbol, expression in step.step.definitions]
         for one in step.lines:
-            given = "; ".join(_said(fact, str, str) for fact in _put_in(one))
+            given = "; ".join(_said(fact, str, str) for fact in one.line.put_in())
             lines.append(f"   {one.line}")
             lines += _wrapped(f"      {'; '.join(one.says)}{', given ' * bool(given)}{given}", "      ")
     return "\n".join([*lines, summary(checked)])
-
-
-def _put_in(checked: CheckedLine) -> list[PutIn]:
-    """What the checks of a line take as known."""
-    return [fact for check in checked.line.checks for fact in check.put_in(checked.line)]
 
 
 def _wrapped(text: str, indent: str) -> list[str]:
@@ -83,7 +78,7 @@ def evidence(step: CheckedStep, derivation: Derivation, escape: Callable[[str], 
     said = []
     for number, one in enumerate(step.lines, 1):
         words = "; ".join(dict.fromkeys(_typeset(text, latex, escape) for text in one.says))
-        facts = [_said(fact, lambda part: latex_of(part, names), "${}$".format) for fact in _put_in(one)]
+        facts = [_said(fact, lambda part: latex_of(part, names), "${}$".format) for fact in one.line.put_in()]
         which = f"line {number}: " if len(step.lines) > 1 else ""
         said.append(f"{which}{words}{', given ' * bool(facts)}{', '.join(dict.fromkeys(facts))}")
     return f"{begin}{'; '.join(said)}."
@@ -109,8 +104,7 @@ def _typeset(text: str, latex: Mapping[str, str], escape: Callable[[str], str]) 
 
 def _marked(text: str) -> str:
     """Plain text in which no sign is read as Markdown; formulas between dollar signs stay."""
-    parts = text.split("$")
-    return "$".join(part if k % 2 else re.sub(r"([*_|<>\\])", r"\\\1", part) for k, part in enumerate(parts))
+    return _beside_formulas(text, lambda part: re.sub(r"([*_|<>\\])", r"\\\1", part))
 
 
 def to_markdown(checked: CheckedDerivation) -> str:
@@ -187,8 +181,12 @@ def _plain(markdown: str) -> str:
 
 def _prose(markdown: str) -> str:
     """Markdown with formulas as LaTeX: what is between dollar signs stays."""
-    parts = markdown.split("$")
-    return "$".join(part if k % 2 else _escaped(part) for k, part in enumerate(parts))
+    return _beside_formulas(markdown, _escaped)
+
+
+def _beside_formulas(text: str, change: Callable[[str], str]) -> str:
+    """A text, changed but for what is between dollar signs."""
+    return "$".join(part if k % 2 else change(part) for k, part in enumerate(text.split("$")))
 
 
 def _escaped(text: str) -> str:

@@ -24,9 +24,8 @@ def _refuse(line: Line, left: Any, right: Any, rest: Any, where: str = "") -> No
     Raises:
         FalseLineError: Always.
     """
-    text = witness(left, right, rest)
-    is_refuted = text.startswith("at ") or (isinstance(rest, sp.Basic) and rest.is_number)
-    raise FalseLineError(line, f"{where}{text}", is_refuted=is_refuted)
+    text, differs = witness(left, right, rest)
+    raise FalseLineError(line, f"{where}{text}", is_refuted=differs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +82,7 @@ class Identity:
         """
         if line.relation != "=":
             raise ValueError(f"an identity must be an equation, got the relation {line.relation}")
-        has_cases = any(check.grade is Grade.ENUMERATION for check in line.checks)
-        if not has_cases and (self.given.get(line.left) == line.right or self.given.get(line.right) == line.left):
+        if not line.has_cases and (self.given.get(line.left) == line.right or self.given.get(line.right) == line.left):
             raise FalseLineError(line, "given puts in the line itself; add cases from the definition")
         left, right = evaluated(line.left, self.given), evaluated(line.right, self.given)
         rules = Rules(self.means, self.symmetric, self.rewrite)
@@ -164,7 +162,7 @@ class Induction:
         """
         if isinstance(line.left, sp.Sum) and self.first is None and self.step is None:
             return self._of_sum(line, line.left)
-        if isinstance(line.left, sp.Sum) and all(check.grade is not Grade.ENUMERATION for check in line.checks):
+        if isinstance(line.left, sp.Sum) and not line.has_cases:
             raise FalseLineError(line, "first and step must be left out for a sum, unless cases compare them with it")
         has_place = isinstance(line.left, sp.Sum | sp.Indexed | AppliedUndef) and line.left.has(self.variable)
         if not (has_place or isinstance(line.left, sp.Symbol)):

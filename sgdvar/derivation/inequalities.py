@@ -144,7 +144,7 @@ class SumOfSquares:
         gap, total = difference(large, small), sum(weight * root**2 for weight, root in self.terms)
         rest = normal_form(gap - total, Rules())
         if rest != 0:
-            raise FalseLineError(line, f"the difference is not the sum of squares: {witness(gap, total, rest)}")
+            raise FalseLineError(line, f"the difference is not the sum of squares: {witness(gap, total, rest)[0]}")
         return f"the difference is a sum of {len(self.terms)} square{'s' * (len(self.terms) != 1)}, in symbols"
 
 

@@ -137,10 +137,18 @@ class Line:
         return (self.by, *self.also)
 
     @property
+    def has_cases(self) -> bool:
+        """Whether a list of cases is among the checks."""
+        return any(check.grade is Grade.ENUMERATION for check in self.checks)
+
+    def put_in(self) -> list[PutIn]:
+        """What the checks take as known beside the definitions."""
+        return [one for check in self.checks for one in check.put_in(self)]
+
+    @property
     def grade(self) -> Grade:
         """The grade of the strongest check; that of the cases where the line itself is put in."""
-        has_cases = any(check.grade is Grade.ENUMERATION for check in self.checks)
-        if has_cases and any(one == ("=", self.left, self.right) for one in self.by.put_in(self)):
+        if self.has_cases and any(one == ("=", self.left, self.right) for one in self.by.put_in(self)):
             return Grade.ENUMERATION
         return min((check.grade for check in self.checks), key=lambda grade: grade.rank)
 

@@ -131,8 +131,6 @@ def _errors(expression: Any) -> Iterator[tuple[str, Any]]:
 def _numbers(expression: Any) -> set[Any]:
     """The symbols that are numbers and can be changed everywhere at once."""
     families = {indexed.base.label for indexed in expression.atoms(sp.Indexed)}
-    families |= {symbol for part in expression.atoms(Average, MatrixAverage) for symbol in part.args[1:]}
-    families |= {variable for part in expression.atoms(sp.Derivative) for variable in part.variables}
     differentiated = {variable for part in expression.atoms(sp.Derivative) for variable in part.variables}
     indices = {one for part in expression.atoms(Average, MatrixAverage) for one in (part.index, *part.varying)}
     sizes = {size for part in expression.atoms(sp.Identity, sp.ZeroMatrix) for size in part.free_symbols}

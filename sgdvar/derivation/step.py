@@ -50,23 +50,23 @@ class Step:
     r"""A step of a derivation: lines that are checked, and the reason why they hold.
 
     Attributes:
-            name: In lower case with hyphens, unique in its derivation: pages refer to it.
-            reason: Why the lines follow from the steps before: Markdown, formulas between dollar signs.
-            lines: What holds.
-            definitions: Pairs of a symbol, or an undefined function of symbols, and the expression that it stands for
-                in this step; they are shown with the lines, and put in before anything is checked. A later one may use
-                an earlier one.
+        name: In lower case with hyphens, unique in its derivation: pages refer to it.
+        reason: Why the lines follow from the steps before: Markdown, formulas between dollar signs.
+        lines: What holds.
+        definitions: Pairs of a symbol, or an undefined function of symbols, and the expression that it stands for
+            in this step; they are shown with the lines, and put in before anything is checked. A later one may use
+            an earlier one.
 
     Raises:
-            ValueError: A bad name, no reason, no line, or a symbol that varies with an index in one average alone.
+        ValueError: A bad name, no reason, no line, or a symbol that varies with an index in one average alone.
 
     Examples:
-            >>> import sympy as sp
-            >>> from sgdvar.derivation import Identity, Line, Step
-            >>> n, b = sp.symbols("n b")
-            >>> gap = Line(1 / b - (n - b) / (b * (n - 1)), "=", (b - 1) / (b * (n - 1)), Identity())
-            >>> print(Step("replacement", "Replacement has the larger factor, except at $b = 1$.", [gap]).check().says)
-            identity of rational functions in b, n
+        >>> import sympy as sp
+        >>> from sgdvar.derivation import Identity, Line, Step
+        >>> n, b = sp.symbols("n b")
+        >>> gap = Line(1 / b - (n - b) / (b * (n - 1)), "=", (b - 1) / (b * (n - 1)), Identity())
+        >>> print(Step("replacement", "Replacement has the larger factor, except at $b = 1$.", [gap]).check().says)
+        identity of rational functions in b, n
     """
 
     name: str
@@ -104,8 +104,7 @@ class Step:
 
     def put_in(self) -> list[PutIn]:
         """What the checks take as known beside the definitions, each once."""
-        found = [one for line in self.lines for check in line.checks for one in check.put_in(line)]
-        return list({str(one): one for one in found}.values())
+        return list({str(one): one for line in self.lines for one in line.put_in()}.values())
 
     def known(self) -> dict[Any, Any]:
         """What each defined symbol or function stands for, with earlier definitions put in."""

@@ -44,11 +44,11 @@ def listed(symbols: Iterable[Any]) -> str:
     return ", ".join(sorted(map(str, symbols)))
 
 
-def witness(left: Any, right: Any, rest: Any) -> str:
-    """What is left over, and for numbers a point at which the sides differ."""
+def witness(left: Any, right: Any, rest: Any) -> tuple[str, bool]:
+    """What is left over or, for numbers, a point at which the sides differ; and whether they are known to differ."""
     if isinstance(rest, dict):
         words = " ".join(f"{value}*{'.'.join(atom.key() for atom in word)}" for word, value in rest.items())
-        return f"left minus right is {short(words)}"
+        return f"left minus right is {short(words)}", False
     is_plain = not any(sp.sympify(side).has(sp.MatrixExpr, sp.Derivative) for side in (left, right))
     symbols = sorted(getattr(rest, "free_symbols", ()), key=str) if is_plain else []
     for shift in range(2, 9):
@@ -57,8 +57,9 @@ def witness(left: Any, right: Any, rest: Any) -> str:
             values = [sp.cancel(sp.sympify(side).doit().xreplace(point)) for side in (left, right)]
             if values[0] == values[1] or any(value.free_symbols for value in values):
                 continue
-            return f"at {listed(f'{s} = {v}' for s, v in point.items())} left is {values[0]}, right is {values[1]}"
-    return f"left minus right is {short(str(rest))}"
+            where = listed(f"{s} = {v}" for s, v in point.items())
+            return f"at {where} left is {values[0]}, right is {values[1]}", True
+    return f"left minus right is {short(str(rest))}", isinstance(rest, sp.Basic) and bool(rest.is_number)
 
 
 def short(text: str, most: int = 200) -> str:
