@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 import sgdvar as sv
@@ -24,8 +25,11 @@ ACCURACY = 0.001
 def rows() -> Iterator[RateRow | Row | Note]:
     for step in (5, 20, 50):
         yield conditional(step)
+    for step in (3, 5, 20):
+        yield controlled(step)
     for step in (5, 20):
         yield control_variate(step)
+    yield model()
     yield from headline()
 
 
@@ -74,6 +78,16 @@ def conditional(step: int) -> RateRow:
     return gain(f"conditional, diabetes, b = 8, t = {step}", runs, "plain trajectories, same code", 6)
 
 
+def controlled(step: int) -> RateRow:
+    """Conditional with a control variate against plain trajectories, of linear regression."""
+    sgd = regression()
+    runs = [
+        lambda count: estimate(sgd, step, count, control_variate=True),
+        lambda count: estimate(sgd, step, count, conditional=False),
+    ]
+    return gain(f"controlled, diabetes, b = 8, t = {step}", runs, "plain trajectories, same code", 10)
+
+
 def control_variate(step: int) -> RateRow:
     """Conditional with a control variate against plain trajectories, on a 4-4-1 network."""
     rng = np.random.default_rng(4)
@@ -87,6 +101,20 @@ def control_variate(step: int) -> RateRow:
     return gain(f"control variate, network 4-4-1, b = 8, t = {step}", runs, "plain trajectories, same code", 10)
 
 
+def model() -> RateRow:
+    """Conditional with a control variate against plain trajectories, on a 4-4-1 network with tanh units."""
+    rng, patients = np.random.default_rng(4), diabetes()
+    data = sv.Dataset(patients.X[:, :4].astype(float), patients.y.astype(float))
+    start = rng.standard_normal((4, 4)) / 2, rng.standard_normal(4) / 2
+    problem = sv.DifferentiableModel(data, lambda w, x: w[1] @ jnp.tanh(w[0] @ x))
+    sgd = sv.SGD(problem, start, 0.05)
+    runs = [
+        lambda count: estimate(sgd, 5, count, control_variate=True),
+        lambda count: estimate(sgd, 5, count, conditional=False),
+    ]
+    return gain("control variate, tanh network 4-4-1, b = 8, t = 5", runs, "plain trajectories, same code", 10)
+
+
 def headline() -> Iterator[Row]:
     """Wall time to Var(g_3) within a standard error of 0.1 %, pilot runs included, compilation excluded."""
     sgd = regression()
@@ -95,7 +123,7 @@ def headline() -> Iterator[Row]:
     arguments = (X, y, np.zeros(10), float(STEP_SIZE), BATCH_SIZE, 3, ACCURACY)
 
     def ours() -> sv.Estimate:
-        return sv.estimate_gradient_variance(sgd, 3, [BATCH_SIZE], relative_error=ACCURACY)
+        return sv.estimate_gradient_variance(sgd, 3, [BATCH_SIZE], relative_error=ACCURACY, control_variate=True)
 
     first = ours()
     assert abs(float(first.value[0]) - exact) < 5 * float(first.standard_error[0]) < 0.01 * exact

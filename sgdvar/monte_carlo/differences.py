@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Unpack
@@ -101,8 +101,8 @@ def estimate_difference(
 
     pairs = len(sizes) - 1
 
-    def deciding(record: Record, b: int) -> list[Summary]:
-        return measure(record, b)[:pairs]
+    def deciding(record: Record, b: int) -> Callable[[slice], list[Summary]]:
+        return lambda rows: measure(record.only(rows), b)[:pairs]
 
     how = "plain" if quantity.conditional is None else "conditional"
     about = f"differences of {quantity.name} between {list(sizes)}, {how}, {digest(quantity.details)}"

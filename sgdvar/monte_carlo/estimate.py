@@ -29,11 +29,13 @@ class Estimate:
         standard_error: Their standard errors, in the same shape.
         replicates: The number of simulated trajectories at each batch size, shape (B,).
         conditional: Whether the last batch was averaged over exactly, given the last weights.
-        controlled: Whether the linearised SGD was simulated, too, as a control variate.
+        controlled: Whether a control variate was taken off: the linearised SGD, simulated too, or for linear regression
+            the deviation of the weights from gradient descent.
         gain: The variance reduction: the factor by which conditioning and the control variate divide the variance of
             the estimate at the same number of replicates, shape (B,); 1 for plain trajectories, infinite where the
             estimate has no error at all. Of a difference: relative to two separate estimates of the same kind. A
-            replicate with the control variate takes some four times as long, which this does not count.
+            replicate of a network or a model takes some four times as long with the control variate, which this does
+            not count.
         largest_share: The largest share of one replicate in the sum of squares behind each standard error (in the
             fourth moment, for a variance), shape (B,); above 5 % the standard error is not to be trusted.
         warnings: What makes an estimate or its standard error doubtful, in words; empty where nothing does.

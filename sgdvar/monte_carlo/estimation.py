@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from sgdvar.monte_carlo.control.fitting import fitted_controls
+from sgdvar.monte_carlo.control.linear import linear_controls
+from sgdvar.monte_carlo.control.protocol import Controls
 from sgdvar.monte_carlo.estimate import Estimate
 from sgdvar.monte_carlo.quantities import Quantity
 from sgdvar.monte_carlo.running.runs import Run, RunOptions, digest
@@ -24,6 +26,7 @@ from sgdvar.monte_carlo.statistics.summaries import (
     summarise_mean,
     summarise_pairs,
 )
+from sgdvar.problems import LinearRegression
 from sgdvar.process import SGD
 from sgdvar.scalars import check_flag
 
@@ -64,41 +67,42 @@ def estimated(run: Run, quantity: Quantity, control_variate: bool = False) -> Es
     Args:
         run: At one step.
         quantity: Of the run's process, at that step.
-        control_variate: Whether to simulate the linearised SGD, too.
+        control_variate: Whether to take off what is known to have mean 0.
 
     Raises:
         TypeError: ``control_variate`` is no bool.
         ValueError: There is no control variate for this process.
     """
     own = quantity.conditional or quantity.plain
-    controls = fitted_controls(run, own) if check_flag(control_variate, "control_variate") else None
+    controls = _controls(run, quantity) if check_flag(control_variate, "control_variate") else None
     how = [
         "plain" if quantity.conditional is None else "conditional",
         "" if controls is None else f"controlled {controls.digest}",
     ]
-    if controls is not None:
+    if controls is not None and controls.dynamics is not None:
         run = replace(run, dynamics=controls.dynamics)
 
     has_pairs = quantity.bound is not None
     rounding = quantity.rounding() if run.precision == "float32" and quantity.rounding else None
 
     def contributions(record: Record, b: int) -> tuple[Record, Functional, Functional]:
-        """What the network did, what it contributes, and the same with the control variate."""
-        network = record if controls is None else controls.network(record)
-        known = own(network, b)
-        return network, known, known if controls is None else controls.controlled(known, record, b)
+        """What the process did, what it contributes, and the same with the control variate."""
+        process = record if controls is None else controls.process(record)
+        known = own(process, b)
+        return process, known, known if controls is None else controls.controlled(known, record, b)
 
-    def deciding(record: Record, b: int) -> list[Summary]:
-        return [summarise(contributions(record, b)[-1])]
+    def deciding(record: Record, b: int) -> Callable[[slice], list[Summary]]:
+        functional = contributions(record, b)[-1]
+        return lambda rows: [summarise(functional.only(rows))]
 
     def measure(record: Record, b: int) -> list[Summary]:
         """Of the estimate, of plain trajectories, of pairs, and of rounding in single precision."""
-        network, known, functional = contributions(record, b)
-        plain = known if own is quantity.plain else quantity.plain(network, b)
+        process, known, functional = contributions(record, b)
+        plain = known if own is quantity.plain else quantity.plain(process, b)
         first = summarise(functional)
         rest = [summarise_pairs(known)] if has_pairs else []
         if rounding is not None:
-            rest.append(summarise_mean(np.full(len(network.weights), _FLOAT32 * rounding(network))))
+            rest.append(summarise_mean(np.full(len(process.weights), _FLOAT32 * rounding(process))))
         return [first, first if functional is plain else summarise(plain), *rest]
 
     about = f"{quantity.name}, {', '.join(filter(None, how))}, {digest(quantity.details)}"
@@ -123,6 +127,13 @@ def estimated(run: Run, quantity: Quantity, control_variate: bool = False) -> Es
         bound=bound,
         pairs=tuple(row[2] for row in rows) if has_pairs else (),
     )
+
+
+def _controls(run: Run, quantity: Quantity) -> Controls:
+    """The control variates that there are for a process."""
+    if isinstance(run.sgd.problem, LinearRegression):
+        return linear_controls(run, quantity)
+    return fitted_controls(run, quantity.conditional or quantity.plain)
 
 
 def assembled(

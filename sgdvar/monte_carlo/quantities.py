@@ -60,6 +60,7 @@ class Quantity:
         rounding: Makes a function of what replicates did: what rounding alone can make of the quantity in float64. None
             where that is not known.
         is_signed: Whether the quantity may have either sign.
+        is_of_batch: Whether plain contributions depend on the last batch, and not on the weights before it alone.
         details: All else that it depends on beside the process.
     """
 
@@ -69,6 +70,7 @@ class Quantity:
     bound: Callable[..., Bound] | None = None
     rounding: Callable[[], Callable[[Record], float]] | None = None
     is_signed: bool = False
+    is_of_batch: bool = False
     details: Sequence[Any] = ()
 
 
@@ -89,6 +91,7 @@ def gradient_variance_of(sgd: SGD, step: int, matrix: Any, layer: int | None, is
         averaged(batch_moments(sgd, apply)) if check_flag(is_conditional, "conditional") else None,
         lambda b, **how: gradient_pair_bound(sgd, step, b, apply, **how),
         partial(rounding_bound, sgd, matrix, layer),
+        is_of_batch=True,
         details=[matrix, layer],
     )
 
@@ -122,6 +125,7 @@ def gradient_second_moment_of(sgd: SGD, step: int, matrix: Any, layer: int | Non
         averaged(batch_moments(sgd, apply)) if check_flag(is_conditional, "conditional") else None,
         lambda b, **how: gradient_square_bound(sgd, step, b, apply, **how),
         partial(rounding_bound, sgd, matrix, layer),
+        is_of_batch=True,
         details=[matrix, layer],
     )
 
@@ -148,6 +152,7 @@ def mean_gradient_of(sgd: SGD, shape: tuple[int, ...], is_conditional: bool) -> 
         lambda record, b: Functional.of(record.gradients.reshape(-1, *shape)),
         averaged(landscape_of(sgd)) if check_flag(is_conditional, "conditional") else None,
         is_signed=True,
+        is_of_batch=True,
     )
 
 

@@ -206,7 +206,7 @@ def fitted(sgd, quantity, step, batch_size):
     """The control variates, and their coefficients from a pilot."""
     variates = control_variates(sgd, step, [batch_size], 1e16)[batch_size]
     pilot = simulated(sgd, step, batch_size, 4096, seed=701, is_pilot=True)
-    seen = influence(*measured(sgd, quantity, variates.network(pilot), batch_size))
+    seen = influence(*measured(sgd, quantity, variates.process(pilot), batch_size))
     return variates, variates.fit(pilot, seen)
 
 
@@ -214,7 +214,7 @@ def estimated(sgd, quantity, step, batch_size, replicates, *, seed):
     """A controlled estimate, the same replicates without control, and the variance ratio."""
     variates, beta = fitted(sgd, quantity, step, batch_size)
     record = simulated(sgd, step, batch_size, replicates, seed=seed)
-    offsets, vectors = measured(sgd, quantity, variates.network(record), batch_size)
+    offsets, vectors = measured(sgd, quantity, variates.process(record), batch_size)
     own = (offsets, offsets - variates.correction(record, beta))
     plain, controlled = (summarise_mean(s) if vectors is None else summarise_variance(vectors, s) for s in own)
     return controlled, plain, variance_ratio(influence(offsets, vectors), variates(record), beta)

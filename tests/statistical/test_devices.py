@@ -53,8 +53,8 @@ def test_eight_devices_give_the_same_replicates_as_one_and_share_the_work():
     for name, values in expected.items():
         found = [float.fromhex(value) for value in many["estimates"][name]]
         assert found == pytest.approx([float.fromhex(value) for value in values], rel=1e-13), name
-    # a block of 2048 replicates is 16 tiles of 128; four small blocks, of 2 tiles each, keep 8 devices busy
-    assert many["spread"] == {"devices": [8], "rows": [128, 256]}
+    # a block of 2048 replicates is 8 tiles of 256; four small blocks, of 2 tiles each, keep 8 devices busy
+    assert many["spread"] == {"devices": [8], "rows": [256]}
 
 
 def test_items_are_computed_side_by_side_in_their_order_and_only_a_few_ahead():

@@ -81,7 +81,6 @@ def test_atoms_are_as_rare_in_single_precision():
 @pytest.mark.parametrize(
     ("sgd", "wanted", "error", "message"),
     [
-        (SGD, True, ValueError, "control_variate must be False for a LinearRegression, got True"),
         (NETWORK, "yes", TypeError, "control_variate must be True or False, got 'yes'"),
         (
             sv.SGD(NETWORK.problem, NETWORK.start, 10**6),
@@ -135,12 +134,15 @@ def test_differences_need_ascending_batch_sizes(sizes):
 # --- intervals and warnings -----------------------------------------------------------------------------------------
 
 
+SEEDS = 250  # the night counts 1,000
+
+
 @cache
-def coverage(seeds=1000):
+def coverage():
     """How often intervals at 0.9 cover, over seeds: asymptotic and finite-sample, plain and conditional."""
     V = np.array([float(sv.gradient_variance(SGD, 2)(b)) for b in (2, 6)])
     counts = np.zeros((2, 2, 2), dtype=int)
-    for seed in range(seeds):
+    for seed in range(SEEDS):
         for k, conditional in enumerate((False, True)):
             estimate = sv.estimate_gradient_variance(
                 SGD, 2, [2, 6], replicates=1000, seed=seed, conditional=conditional
@@ -152,14 +154,15 @@ def coverage(seeds=1000):
 
 
 def test_intervals_cover_as_they_say(judge):
-    for missed in 1000 - coverage()[:, 1].ravel():
-        judge.at_most(int(missed), 1000, 0.1)
-    for missed in 1000 - coverage()[:, 0].ravel():  # nominal: 0.1 plus what skewness takes at 1,000 replicates
-        judge.at_most(int(missed), 1000, 0.13)
+    """The bounds are 0.27 and 0.31 missed: intervals of half the width miss 0.41."""
+    for missed in SEEDS - coverage()[:, 1].ravel():
+        judge.at_most(int(missed), SEEDS, 0.1)
+    for missed in SEEDS - coverage()[:, 0].ravel():  # nominal: 0.1 plus what skewness takes at 1,000 replicates
+        judge.at_most(int(missed), SEEDS, 0.13)
 
 
 def test_asymptotic_intervals_are_not_wide():
-    assert (coverage()[:, 0] < 940).all()
+    assert (coverage()[:, 0] < 0.98 * SEEDS).all()  # intervals of 1.5 times the width cover 0.986
 
 
 def test_a_guaranteed_interval_knows_its_bound_and_gaussian_data_have_none():

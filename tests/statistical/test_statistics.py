@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from sgdvar.monte_carlo.statistics.intervals import empirical_bernstein
-from sgdvar.monte_carlo.statistics.pilots import no_reference, relative_variance
+from sgdvar.monte_carlo.statistics.pilots import needed_replicates, no_reference, relative_variance
 from sgdvar.monte_carlo.statistics.summaries import (
     Functional,
     Summary,
@@ -115,22 +115,31 @@ def test_replicates_that_are_all_the_same_have_no_error_at_all(summarise):
     assert (summary.value == (0.1 if summarise is summarise_mean else 0)).all()
 
 
-def test_the_jackknife_of_the_relative_variance_leaves_out_one_group_at_a_time():
-    groups = [summarise_variance(block) for block in np.split(VECTORS, 6)]
+def test_the_uncertainty_of_the_relative_variance_is_its_spread_over_pilots(judge):
+    """And, up to terms of second order, what the jackknife over the groups gives."""
+    vectors = np.random.default_rng(502).exponential(size=(400, 4096, 1))
+    pilots = [[summarise_variance(part) for part in np.split(own, 16)] for own in vectors]
+    found = [relative_variance(reduce(Summary.merge, groups), groups) for groups in pilots]
+    kappas, squares = np.array(found).T ** [[1], [2]]
+    spread = (kappas - kappas.mean()) ** 2
+    error = (squares - spread).std() / np.sqrt(len(pilots))
+    judge.agree(float(squares.mean()), float(spread.mean()), error)
+    judge.disagree(float(squares.mean()) / 2, float(spread.mean()), error)
+    whole, groups = reduce(Summary.merge, pilots[0]), pilots[0]
+    without = np.array([kappa_of(groups[:i] + groups[i + 1 :]) for i in range(16)])
+    value, uncertainty = relative_variance(whole, groups)
+    np.testing.assert_allclose(value, kappa_of(groups))
+    np.testing.assert_allclose(uncertainty, np.sqrt(15 / 16 * ((without - without.mean()) ** 2).sum()), rtol=0.1)
 
-    def kappa(members):
-        summary = reduce(Summary.merge, members)
-        return summary.count * (summary.standard_error / summary.value) ** 2
 
-    without = np.array([kappa(groups[:i] + groups[i + 1 :]) for i in range(6)])
-    value, error = relative_variance(groups)
-    np.testing.assert_allclose(value, kappa(groups))
-    np.testing.assert_allclose(error, np.sqrt(5 / 6 * ((without - without.mean()) ** 2).sum()))
+def kappa_of(groups):
+    summary = reduce(Summary.merge, groups)
+    return summary.count * float((summary.standard_error / summary.value) ** 2)
 
 
-def test_a_value_of_zero_has_no_relative_variance_unless_it_is_certain():
-    assert relative_variance([summarise_mean(np.array([1.0, -1.0]))] * 3) == (np.inf, np.inf)
-    assert relative_variance([summarise_mean(np.zeros(2))] * 3) == (0, 0)
+def test_a_value_of_zero_is_none_to_refer_to_unless_it_is_certain():
+    assert needed_replicates([summarise_mean(np.array([1.0, -1.0]))] * 3, 0.01) == np.inf
+    assert needed_replicates([summarise_mean(np.zeros(2))] * 3, 0.01) == 0
 
 
 def pilot(summarise, values):
@@ -138,33 +147,34 @@ def pilot(summarise, values):
 
 
 @pytest.mark.parametrize("shape", [(4096,), (4096, 5)])
-def test_a_value_that_may_be_zero_by_chance_has_no_relative_variance(shape):
+def test_a_value_that_may_be_zero_by_chance_is_none_to_refer_to(shape):
     noise = np.random.default_rng(503).normal(size=shape)
-    assert relative_variance(pilot(summarise_mean, noise - noise.mean(axis=0) + 2.9 / 64), is_signed=True) == (
-        np.inf,
-        np.inf,
+    assert (
+        needed_replicates(pilot(summarise_mean, noise - noise.mean(axis=0) + 2.9 / 64), 0.1, is_signed=True) == np.inf
     )
-    kappa, error = relative_variance(pilot(summarise_mean, noise - noise.mean(axis=0) + 3.1 / 64), is_signed=True)
-    np.testing.assert_allclose(kappa, 4096 / 3.1**2, rtol=0.05)
-    assert 0 < error < np.inf
+    needed = needed_replicates(pilot(summarise_mean, noise - noise.mean(axis=0) + 3.1 / 64), 0.1, is_signed=True)
+    assert 100 * 4096 / 3.1**2 < needed < 300 * 4096 / 3.1**2
 
 
 def test_rare_replicates_tell_a_value_that_is_never_negative_from_zero():
     values = np.zeros(4096)
     values[[77, 777, 2777]] = 1.0
     means, variances = pilot(summarise_mean, values), pilot(summarise_variance, values[:, None])
-    assert relative_variance(means, is_signed=True) == (
-        np.inf,
-        np.inf,
-    )  # for all it knows they may be cancelled by others
-    for kappa, _ in (relative_variance(means), relative_variance(variances)):
-        np.testing.assert_allclose(kappa, 4096 / 3, rtol=0.05)
+    assert needed_replicates(means, 0.1, is_signed=True) == np.inf  # for all it knows they may be cancelled by others
+    for groups in (means, variances):
+        np.testing.assert_allclose(kappa_of(groups), 4096 / 3, rtol=0.05)
+        assert 100 * 4096 / 3 < needed_replicates(groups, 0.1) < 500 * 4096 / 3
 
 
-def test_a_value_and_error_within_rounding_are_zero_without_error():
-    values = 1e-20 * np.random.default_rng(504).normal(size=(4096, 3))
-    assert relative_variance(pilot(summarise_variance, values), rounding=1e-38) == (0, 0)
-    assert relative_variance(pilot(summarise_variance, values), rounding=1e-41)[0] > 0.1
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_replicates_that_are_planned_reach_the_error(share):
+    """A mean without error plus the variance of two opposite numbers: its error is of second order alone."""
+    vectors = np.where(np.arange(4096) % 2, 1.0, -1.0)[:, None] * np.sqrt(share)
+    groups = pilot(lambda own: summarise_variance(own, np.full(len(own), 1 - share)), vectors)
+    needed = needed_replicates(groups, 0.001)
+    reached = summarise_variance(vectors[: int(needed) + 1], np.full(int(needed) + 1, 1 - share)) if share else None
+    assert needed == pytest.approx(np.sqrt(2) * share / 0.001, rel=0.6)
+    assert reached is None or 0.0005 < reached.standard_error / reached.value < 0.00101
 
 
 def test_a_pilot_without_reference_says_what_it_saw():
@@ -263,7 +273,7 @@ def test_the_variance_of_a_sample_variance_is_that_of_the_kurtosis_formula(popul
 def test_the_standard_error_of_a_variance_knows_the_kurtosis(law, kurtosis, judge):
     """The relative variance N (s.e. / value)^2 tends to the kurtosis less 1; its own error comes from blocks."""
     vectors = getattr(np.random.default_rng(506), law)(size=(400, 2500, 1))
-    blocks = np.array([relative_variance([summarise_variance(half) for half in np.split(b, 2)])[0] for b in vectors])
+    blocks = np.array([kappa_of([summarise_variance(b)]) for b in vectors])
     whole = reduce(Summary.merge, map(summarise_variance, vectors))
     kappa = float(whole.count * (whole.standard_error / whole.value) ** 2)
     judge.agree(kappa, kurtosis - 1, blocks.std() / np.sqrt(len(blocks)))

@@ -1,1 +1,1 @@
-"""Control variates: polynomials in the SGD of the linearised network, whose means are known."""
+"""Control variates: what is simulated on the same batches, or known of the weights, and has mean 0."""

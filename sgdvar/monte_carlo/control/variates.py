@@ -1,6 +1,6 @@
-r"""Control variates for estimates on networks: polynomials in the linearised SGD, whose means are known exactly.
+r"""Control variates for networks and models: polynomials in the linearised SGD, whose means are known exactly.
 
-The deviation :math:`\delta` of ``sgdvar.monte_carlo.control.linearised`` is simulated with the network, on the same
+The deviation :math:`\delta` of ``sgdvar.monte_carlo.control.linearised`` is simulated with the process, on the same
 batches. In coordinates z in which its covariance is the identity, the features
 
 .. math:: z_i \qquad\text{and}\qquad z_i z_j - [i = j]
@@ -8,7 +8,7 @@ batches. In coordinates z in which its covariance is the identity, the features
 have mean 0. An estimate here is the mean of some s plus the variance of some vector h. With fixed coefficients
 :math:`\beta`, the mean of :math:`s - \beta^\top \text{features}` plus the variance of h is as unbiased as without them.
 The best coefficients are those of the regression of influence on features, from other replicates than those of the
-estimate. What is left of the error is of third order in the noise, and of second order where the network leaves its
+estimate. What is left of the error is of third order in the noise, and of second order where the process leaves its
 linearisation.
 """
 
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sgdvar.memory import once_for_each
 from sgdvar.monte_carlo.control.linearised import LinearisedMoments, linearised_moments
 from sgdvar.monte_carlo.running.trajectories import Record
 from sgdvar.process import SGD
@@ -33,6 +34,7 @@ __all__ = [
 
 _FEATURES = 256  # roughly; a pilot of thousands of replicates tells so many coefficients
 _NEGLIGIBLE = 1e-8  # share of a coordinate in the largest variance
+_RIDGE = 1e-13  # relative to the variance of all features together
 _VARIANCE_OFF = 2  # times or part of its exact value, of what a pilot of thousands of replicates may see
 _RESERVE = 1e6  # how far typical states must stay below the limit: by Chebyshev's inequality no state reaches it
 
@@ -127,8 +129,8 @@ class ControlVariates:
         values = [((deviations @ form) * deviations).sum(axis=1) for form in self.forms]
         return np.reshape(values, (len(self.forms), len(deviations))) - self.means[:, None]
 
-    def network(self, record: Record) -> Record:
-        """The network's part of a record of ``ControlledDynamics``."""
+    def process(self, record: Record) -> Record:
+        """The process's part of a record."""
         d = len(self.whitening)
         return Record(record.weights[:, :d], record.gradients[:, :d])
 
@@ -148,10 +150,20 @@ def control_variates(
         None where states may come near the limit: gradient descent or the linearised SGD diverges.
     """
     sizes = list(dict.fromkeys(batch_sizes))
-    known: LinearisedMoments = linearised_moments(sgd, step, sizes)
+    asked, remembered = (step, *sizes), _remembered(sgd)
+    if asked not in remembered:
+        remembered.clear()
+        remembered[asked] = linearised_moments(sgd, step, sizes)
+    known = remembered[asked]
     if not known.largest * _RESERVE < limit:
         return None
     return {b: ControlVariates.of(own, known.hessian) for b, own in zip(sizes, known.covariance, strict=True)}
+
+
+@once_for_each
+def _remembered(sgd: SGD) -> dict[tuple[int, ...], LinearisedMoments]:
+    """The moments of a process that were asked for last, by step and batch sizes."""
+    return {}
 
 
 def influence(offsets: Array | None, vectors: Array | None) -> Array:
@@ -181,4 +193,6 @@ def coefficients(influences: Array, features: Array) -> Array:
     if not (np.isfinite(targets).all() and np.isfinite(features).all()) or features.shape[1] == 0:
         return np.zeros(shape)
     centred = features - features.mean(axis=0)
-    return np.asarray(np.linalg.lstsq(centred, targets, rcond=None)[0]).reshape(shape)
+    gram = centred.T @ centred  # features are near to orthonormal, so that squares lose nothing
+    ridge = max(_RIDGE * float(np.trace(gram)), np.finfo(np.float64).tiny)  # some may not vary, or vary together
+    return np.linalg.solve(gram + ridge * np.eye(len(gram)), centred.T @ targets).reshape(shape)

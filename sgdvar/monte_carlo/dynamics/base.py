@@ -36,6 +36,10 @@ class Dynamics(Protocol):
         """The dynamics that are fastest for a batch size; batch sizes that share them share their compilation."""
         ...
 
+    def at(self, step: jax.Array) -> Dynamics:
+        """The dynamics at a step, traced; themselves where nothing but the step size changes."""
+        ...
+
     def start(self) -> list[Leaf]:
         """The state that every replicate starts from, without an axis of replicates."""
         ...
@@ -81,6 +85,10 @@ class LayerDynamics:
     def for_batch_size(self, batch_size: int) -> LayerDynamics:
         """As ``Dynamics.for_batch_size``."""
         return replace(self, sampler=self.sampler.for_batch_size(batch_size))
+
+    def at(self, step: jax.Array) -> LayerDynamics:
+        """As ``Dynamics.at``."""
+        return self
 
     def start(self) -> list[Leaf]:
         """As ``Dynamics.start``."""

@@ -52,6 +52,10 @@ class ControlledDynamics:
         """As ``Dynamics.for_batch_size``."""
         return replace(self, sampler=self.sampler.for_batch_size(batch_size))
 
+    def at(self, step: jax.Array) -> ControlledDynamics:
+        """As ``Dynamics.at``."""
+        return self
+
     def start(self) -> list[Leaf]:
         """As ``Dynamics.start``."""
         return [*self.layers, *(np.zeros(layer.shape, layer.dtype) for layer in self.layers), *self.layers]

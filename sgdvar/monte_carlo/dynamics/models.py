@@ -76,8 +76,13 @@ class ExampleLoss:
     def _outputs(self, parts: Sequence[jax.Array], inputs: jax.Array) -> Any:
         return self.predict(tuple(parts) if self.is_tuple else parts[0], inputs)
 
-    def check(self, parts: Sequence[Array], data: Data) -> None:
+    def check(self, parts: Sequence[Array], data: Data, *, is_twice: bool = False) -> None:
         """Traces the functions on shapes alone.
+
+        Args:
+            parts: The weights.
+            data: Where examples come from.
+            is_twice: Whether gradients must be differentiable, too.
 
         Raises:
             ValueError: ``predict`` or ``loss`` does not take or return what it must, or is not differentiable.
@@ -101,6 +106,9 @@ class ExampleLoss:
                 name = "predict must return real numbers" if self.loss is None else "loss must return one real number"
                 raise ValueError(f"{name}, got {_text(value)}")
             _traced("the gradient of the loss", takes, jax.grad(self), list(parts), inputs, target)
+            if is_twice:
+                name = "with control_variate=True the second derivative of the loss"
+                _traced(name, takes, jax.jacfwd(jax.grad(self)), list(parts), inputs, target)
 
     def digest(self, parts: Sequence[Array], data: Data) -> str:
         """A short text that tells the computations of losses apart, whatever functions they are written in."""
@@ -156,6 +164,10 @@ class ModelDynamics:
     def for_batch_size(self, batch_size: int) -> ModelDynamics:
         """As ``Dynamics.for_batch_size``."""
         return replace(self, examples=self.examples.for_batch_size(batch_size))
+
+    def at(self, step: jax.Array) -> ModelDynamics:
+        """As ``Dynamics.at``."""
+        return self
 
     def start(self) -> list[Leaf]:
         """As ``Dynamics.start``."""

@@ -73,6 +73,10 @@ class NestedDynamics:
         """As ``Dynamics.for_batch_size``: there is one only."""
         return self
 
+    def at(self, step: jax.Array) -> NestedDynamics:
+        """As ``Dynamics.at``."""
+        return self
+
     def start(self) -> list[Leaf]:
         """As ``Dynamics.start``."""
         return list(self.layers) * self.copies

@@ -25,7 +25,7 @@ from sgdvar.monte_carlo.running.devices import settings
 from sgdvar.process import SGD
 from sgdvar.scalars import Array
 
-__all__ = ["ModelLandscape"]
+__all__ = ["ModelLandscape", "Portions", "flat_gradient"]
 
 _BUFFER = 2**19  # numbers in the gradients of a few examples at a few weights
 _EXAMPLES = 256  # at a time, at most
@@ -35,7 +35,7 @@ _PROBED = 16  # replicates whose rounding stands for that of all
 _ROUNDING = 1e-12  # relative to the terms that a gradient is the sum of
 
 
-class _Portions(NamedTuple):
+class Portions(NamedTuple):
     """Examples in portions of equal size: inputs (k, m, p), targets (k, m, ...) and their probabilities (k, m)."""
 
     inputs: Any
@@ -146,15 +146,18 @@ class ModelLandscape:
         y = X @ teacher.T + rng.standard_normal((_TYPICAL, noise.shape[1])) @ noise.T
         return X, y if self.data.outputs else y[:, 0], np.full(_TYPICAL, 1 / _TYPICAL)
 
-    @cached_property
-    def _portions(self) -> _Portions:
-        """All examples; the last portion is filled up with the first example at probability 0."""
-        n, portion = len(self._examples[0]), self._portion
-        count = -(-n // portion)
-        indices = np.arange(count * portion)
+    def portions(self, size: int) -> Portions:
+        """All examples, so many at a time; the last are filled up with the first example at probability 0."""
+        n = len(self._examples[0])
+        count = -(-n // size)
+        indices = np.arange(count * size)
         X, y, chances = (array[np.where(indices < n, indices, 0)] for array in self._examples)
-        split = [array.reshape(count, portion, *array.shape[1:]) for array in (X, y, np.where(indices < n, chances, 0))]
-        return _Portions(*map(jnp.asarray, split))
+        split = [array.reshape(count, size, *array.shape[1:]) for array in (X, y, np.where(indices < n, chances, 0))]
+        return Portions(*map(jnp.asarray, split))
+
+    @cached_property
+    def _portions(self) -> Portions:
+        return self.portions(self._portion)
 
     def _in_rows(self, function: Callable[..., Any], weights: Array, *, exact: bool = True) -> Any:
         """The results of a compiled function of weights and examples, for a few rows at a time."""
@@ -197,20 +200,20 @@ def _finite(array: Array) -> Array:
 
 
 @partial(jax.jit, static_argnames=("example_loss", "shapes"))
-def _losses(weights: Any, portions: _Portions, *, example_loss: ExampleLoss, shapes: Any) -> jax.Array:
+def _losses(weights: Any, portions: Portions, *, example_loss: ExampleLoss, shapes: Any) -> jax.Array:
     """The mean loss, shape (N,)."""
 
-    def add(total: jax.Array, portion: _Portions) -> tuple[jax.Array, None]:
+    def add(total: jax.Array, portion: Portions) -> tuple[jax.Array, None]:
         return total + jax.vmap(_mean_loss(example_loss, shapes, portion))(weights), None
 
     return lax.scan(add, jnp.zeros(len(weights)), portions)[0]
 
 
 @partial(jax.jit, static_argnames=("example_loss", "shapes"))
-def _gradients(weights: Any, portions: _Portions, *, example_loss: ExampleLoss, shapes: Any) -> jax.Array:
+def _gradients(weights: Any, portions: Portions, *, example_loss: ExampleLoss, shapes: Any) -> jax.Array:
     """The gradient of the mean loss, shape (N, d)."""
 
-    def add(total: jax.Array, portion: _Portions) -> tuple[jax.Array, None]:
+    def add(total: jax.Array, portion: Portions) -> tuple[jax.Array, None]:
         return total + jax.vmap(jax.grad(_mean_loss(example_loss, shapes, portion)))(weights), None
 
     return lax.scan(add, jnp.zeros_like(weights), portions)[0]
@@ -218,16 +221,16 @@ def _gradients(weights: Any, portions: _Portions, *, example_loss: ExampleLoss, 
 
 @partial(jax.jit, static_argnames=("example_loss", "shapes", "entries"))
 def _moments(
-    weights: Any, portions: _Portions, rows: Any, *, example_loss: ExampleLoss, shapes: Any, entries: tuple[int, int]
+    weights: Any, portions: Portions, rows: Any, *, example_loss: ExampleLoss, shapes: Any, entries: tuple[int, int]
 ) -> tuple[jax.Array, jax.Array]:
     """The mean of the mapped gradients, shape (N, m), and the trace of their covariance, shape (N,).
 
     Portions are merged by the update of Chan, Golub and LeVeque, which does not cancel.
     """
-    gradient = _flat_gradient(example_loss, shapes)
+    gradient = flat_gradient(example_loss, shapes)
     by_example = jax.vmap(jax.vmap(gradient, (None, 0, 0)), (0, None, None))
 
-    def add(state: Any, portion: _Portions) -> tuple[Any, None]:
+    def add(state: Any, portion: Portions) -> tuple[Any, None]:
         known, mean, noise = state
         gradients = by_example(weights, portion.inputs, portion.targets)
         mapped = gradients[:, :, slice(*entries)] if rows is None else gradients @ rows.T
@@ -246,9 +249,9 @@ def _moments(
 
 
 @partial(jax.jit, static_argnames=("example_loss", "shapes"))
-def _sensitivities(weights: Any, portions: _Portions, *, example_loss: ExampleLoss, shapes: Any) -> jax.Array:
+def _sensitivities(weights: Any, portions: Portions, *, example_loss: ExampleLoss, shapes: Any) -> jax.Array:
     """The squared size of the terms that gradients are made of, shape (N,)."""
-    gradient = _flat_gradient(example_loss, shapes)
+    gradient = flat_gradient(example_loss, shapes)
 
     def size(row: jax.Array, inputs: jax.Array, target: jax.Array) -> jax.Array:
         arguments = (row, inputs, target)
@@ -260,13 +263,13 @@ def _sensitivities(weights: Any, portions: _Portions, *, example_loss: ExampleLo
 
     by_example = jax.vmap(jax.vmap(size, (None, 0, 0)), (0, None, None))
 
-    def add(total: jax.Array, portion: _Portions) -> tuple[jax.Array, None]:
+    def add(total: jax.Array, portion: Portions) -> tuple[jax.Array, None]:
         return total + by_example(weights, portion.inputs, portion.targets) @ portion.chances, None
 
     return lax.scan(add, jnp.zeros(len(weights)), portions)[0]
 
 
-def _mean_loss(example_loss: ExampleLoss, shapes: Any, portion: _Portions) -> Callable[[jax.Array], jax.Array]:
+def _mean_loss(example_loss: ExampleLoss, shapes: Any, portion: Portions) -> Callable[[jax.Array], jax.Array]:
     """The part of the mean loss that comes from some examples, as a function of one row of weights."""
 
     def mean(row: jax.Array) -> jax.Array:
@@ -276,7 +279,7 @@ def _mean_loss(example_loss: ExampleLoss, shapes: Any, portion: _Portions) -> Ca
     return mean
 
 
-def _flat_gradient(example_loss: ExampleLoss, shapes: Any) -> Callable[..., jax.Array]:
+def flat_gradient(example_loss: ExampleLoss, shapes: Any) -> Callable[..., jax.Array]:
     """The gradient of one example's loss in one row of weights."""
     return jax.grad(lambda row, inputs, target: example_loss(_parts(row, shapes), inputs, target))
 

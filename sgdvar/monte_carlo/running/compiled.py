@@ -20,7 +20,7 @@ __all__ = ["NEVER", "simulate"]
 NEVER = 2**31 - 1  # the step at which a replicate that stays finite fails
 
 
-@partial(jax.jit, static_argnames=("tile_size", "records", "mesh", "side_by_side"))
+@partial(jax.jit, static_argnames=("tile_size", "records", "mesh", "by_turns"))
 def simulate(
     seed: Any,
     purpose: Any,
@@ -35,11 +35,11 @@ def simulate(
     tile_size: int,
     records: int,
     mesh: Mesh,
-    side_by_side: int | None,
+    by_turns: bool,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The first ``count`` steps of all tiles whose index is not negative.
 
-    Each device simulates ``side_by_side`` tiles at a time; all of its tiles for None.
+    Each device simulates its tiles one by one if ``by_turns``, and otherwise side by side.
 
     Returns:
         States and batch gradients at the recorded steps, each of shape (records, R, D), and for each replicate the
@@ -52,9 +52,8 @@ def simulate(
 
     def own_share(tiles: Any, *shared: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
         """The tiles of one device."""
-        wide = jax.vmap(tile, in_axes=(0, *[None] * len(shared)))
-        kept = wide(tiles, *shared) if side_by_side is None else _by_turns(wide, tiles, shared, side_by_side)
-        weights, gradients, failed = kept
+        together = jax.vmap(tile, in_axes=(0, *[None] * len(shared)))
+        weights, gradients, failed = _by_turns(tile, tiles, shared) if by_turns else together(tiles, *shared)
         rows = len(tiles) * tile_size
         weights, gradients = (jnp.moveaxis(x, 0, 1).reshape(records, rows, -1) for x in (weights, gradients))
         return weights, gradients, failed.reshape(rows)
@@ -70,14 +69,14 @@ def simulate(
     return result
 
 
-def _by_turns(wide: Any, tiles: Any, shared: tuple[Any, ...], side_by_side: int) -> Any:
-    """``wide(tiles, *shared)``, some tiles at a time; turns without any are passed over."""
-    turns = max(2, -(-len(tiles) // side_by_side))  # a loop of one turn would be compiled to code with other bits
-    groups = jnp.full(turns * side_by_side, -1, tiles.dtype).at[: len(tiles)].set(tiles).reshape(turns, -1)
-    shapes = jax.eval_shape(wide, groups[0], *shared)
-    nothing = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
-    kept = lax.map(lambda own: lax.cond(jnp.all(own < 0), lambda: nothing, lambda: wide(own, *shared)), groups)
-    return jax.tree.map(lambda array: array.reshape(-1, *array.shape[2:])[: len(tiles)], kept)
+def _by_turns(simulated: Any, tiles: Any, shared: tuple[Any, ...]) -> Any:
+    """``simulated(tile, *shared)`` of one tile after the other; what is no tile is passed over."""
+    turns = jnp.pad(
+        tiles, (0, max(0, 2 - len(tiles))), constant_values=-1
+    )  # a loop of one turn gets code of other bits
+    nothing = jax.tree.map(jnp.zeros_like, jax.eval_shape(simulated, turns[0], *shared))
+    kept = lax.map(lambda tile: lax.cond(tile < 0, lambda: nothing, lambda: simulated(tile, *shared)), turns)
+    return jax.tree.map(lambda array: array[: len(tiles)], kept)
 
 
 def _simulate_tile(
@@ -101,7 +100,7 @@ def _simulate_tile(
 
     def advance(t: Any, carry: Any) -> Any:
         state, weights, gradients, failed = carry
-        gradient = dynamics.gradients(jax.random.fold_in(key, t), state, batch_size)
+        gradient = dynamics.at(t).gradients(jax.random.fold_in(key, t), state, batch_size)
 
         def recorded() -> Any:
             return (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import TypeAlias
 
 from sgdvar.errors import BudgetExceededError
 from sgdvar.memory import once_for_each
@@ -14,15 +15,17 @@ from sgdvar.monte_carlo.dynamics.base import Dynamics
 from sgdvar.monte_carlo.running.devices import side_by_side, workers
 from sgdvar.monte_carlo.running.execution import Measure
 from sgdvar.monte_carlo.running.trajectories import Block, Record, Trajectories
-from sgdvar.monte_carlo.statistics.pilots import no_reference, relative_variance
+from sgdvar.monte_carlo.statistics.pilots import needed_replicates, no_reference
 from sgdvar.monte_carlo.statistics.summaries import Summary
 
-__all__ = ["Plan"]
+__all__ = ["Deciding", "Plan"]
+
+Deciding: TypeAlias = Callable[[Record, int], Callable[[slice], Sequence[Summary]]]
+"""From what replicates did at one step, and the batch size, to the summaries of any of them."""
 
 _LEAST = 1024  # replicates for a relative error: with fewer, the normal approximation means little
 _PILOT = 4096  # replicates of the pilot
-_GROUP = 256  # replicates in one group of the pilot's jackknife
-_MARGIN = 3  # jackknife standard errors by which the pilot's variance is taken to be larger than estimated
+_GROUP = 256  # replicates of the pilot whose summaries show how uncertain it is
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +38,7 @@ class Plan:
         measure: What becomes of the replicates.
         about: Names the measure, and all that it depends on beside the process.
         time_budget: Seconds.
-        deciding: Makes the summaries that must reach the relative error.
+        deciding: Makes the summaries, of some replicates, that must reach the relative error.
         is_signed: Whether what they estimate may have either sign, so that it may be 0 without being certain.
         nested: Batch sizes that are simulated together with each of ``batch_sizes``.
     """
@@ -45,7 +48,7 @@ class Plan:
     measure: Measure
     about: str
     time_budget: float
-    deciding: Measure
+    deciding: Deciding
     is_signed: bool = False
     nested: Sequence[int] = ()
 
@@ -71,14 +74,11 @@ class Plan:
         self._check_budget(dict.fromkeys(random, _PILOT), "give replicates=", what="the pilot alone")
         demand = dict.fromkeys(self.batch_sizes, 2)  # all that b = n needs, where every replicate is the same
         for b, pilots in self._pilot(random).items():
-            bounds = []
             for groups in pilots:
-                variance, error = relative_variance(groups, is_signed=self.is_signed)
-                if not math.isfinite(variance):
+                needed = needed_replicates(groups, relative_error, is_signed=self.is_signed)
+                if needed == math.inf:
                     raise ValueError(no_reference(reduce(Summary.merge, groups), b))
-                bounds.append(variance + _MARGIN * error)
-            needed = max(bounds) / relative_error**2 + math.sqrt(2) / relative_error  # of second order
-            demand[b] = max(_LEAST, math.ceil(needed))
+                demand[b] = max(_LEAST, demand[b], math.ceil(needed))
         self._check_budget(demand, "raise relative_error=")
         return demand
 
@@ -112,8 +112,8 @@ class Plan:
 
     def _of_groups(self, record: Record, block: Block) -> list[list[Summary]]:
         """For each deciding summary those of groups of replicates."""
-        parts = [slice(i, i + _GROUP) for i in range(0, block.count, _GROUP)]
-        rows = [self.deciding(Record(record.weights[p], record.gradients[p]), block.batch_size) for p in parts]
+        summaries = self.deciding(record, block.batch_size)
+        rows = [summaries(slice(i, i + _GROUP)) for i in range(0, block.count, _GROUP)]
         return [list(column) for column in zip(*rows, strict=True)]
 
     def _check_budget(self, demand: Mapping[int, int], remedy: str, *, what: str = "simulation") -> None:

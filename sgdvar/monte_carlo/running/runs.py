@@ -19,7 +19,7 @@ from sgdvar.monte_carlo.dynamics.base import Dynamics, dynamics_of
 from sgdvar.monte_carlo.dynamics.models import ExampleLoss, float_parts
 from sgdvar.monte_carlo.running.checkpoints import Checkpoint
 from sgdvar.monte_carlo.running.execution import Execution, Measure
-from sgdvar.monte_carlo.running.planning import Plan
+from sgdvar.monte_carlo.running.planning import Deciding, Plan
 from sgdvar.monte_carlo.running.processes import check_same, decided_by_first, process_count, process_index, together
 from sgdvar.monte_carlo.running.progress import Progress, reporter
 from sgdvar.monte_carlo.running.totals import Cells
@@ -145,7 +145,7 @@ class Run:
         measure: Measure,
         about: str,
         *,
-        deciding: Measure | None = None,
+        deciding: Deciding | None = None,
         is_signed: bool = False,
         nested: Sequence[int] = (),
     ) -> dict[int, Cells]:
@@ -154,7 +154,7 @@ class Run:
         Args:
             measure: Makes the summaries of a set of replicates.
             about: Names the measure in a checkpoint, and all that it depends on beside the process.
-            deciding: Makes the summaries that must reach ``relative_error``; by default the first of ``measure``.
+            deciding: As of a ``Plan``; by default the first of ``measure``.
             is_signed: Whether what these estimate may have either sign.
             nested: Batch sizes that ``dynamics`` simulates together with those of the run.
 
@@ -172,7 +172,7 @@ class Run:
         together(lambda: (self.trajectories, checkpoint and checkpoint.load()))  # refuse before anything is simulated
         trajectories = self.trajectories
         with reporter(self.progress) as report:
-            first = deciding or (lambda record, b: measure(record, b)[:1])
+            first = deciding or (lambda record, b: lambda rows: measure(record.only(rows), b)[:1])
             plan = Plan(trajectories, batch_sizes, measure, about, self.time_budget, first, is_signed, nested)
             demand = decided_by_first(lambda: {str(b): count for b, count in self._demand(plan).items()})
             counts = {int(b): count for b, count in demand.items()}

@@ -34,8 +34,7 @@ __all__ = ["Block", "Precision", "Record", "Trajectories"]
 
 Precision: TypeAlias = Literal["float64", "float32"]
 
-_TILE = 128  # replicates whose random numbers come from one key
-_SIDE_BY_SIDE = 2  # tiles that a core simulates at a time; operations on fewer replicates are not worth starting
+_TILE = 256  # replicates whose random numbers come from one key; operations on fewer are not worth starting
 _BLOCK = 2048  # replicates whose moments are computed together
 _BLOCK_NUMBERS = 2**21  # weights in a block, roughly
 _ACCELERATOR_CHUNK = 2**17  # replicates that keep an accelerator busy
@@ -56,6 +55,10 @@ class Record(NamedTuple):
 
     weights: Array
     gradients: Array
+
+    def only(self, replicates: slice) -> Record:
+        """What some of the replicates did."""
+        return Record(self.weights[replicates], self.gradients[replicates])
 
 
 @dataclass(frozen=True)
@@ -134,9 +137,9 @@ class Trajectories:
         return self.block_size // self._tile_size
 
     @property
-    def _side_by_side(self) -> int | None:
-        """How many a device simulates at a time; None for all that it has."""
-        return min(_SIDE_BY_SIDE, self._tiles) if jax.default_backend() == "cpu" else None
+    def _by_turns(self) -> bool:
+        """Whether a device simulates its tiles one by one."""
+        return jax.default_backend() == "cpu"
 
     @property
     def _block_bytes(self) -> int:
@@ -172,7 +175,7 @@ class Trajectories:
         """Blocks in portions of one batch size that can be simulated at once, in their order."""
         result: list[list[Block]] = []
         most = self.chunk_blocks
-        if self._side_by_side is not None and jax.local_device_count() == 1:
+        if self._by_turns and jax.local_device_count() == 1:
             most = min(most, -(-len(blocks) // workers()))  # work for all
         for block in blocks:
             if result and len(result[-1]) < most and result[-1][-1].batch_size == block.batch_size:
@@ -197,7 +200,7 @@ class Trajectories:
             if first <= last:
                 raise self._non_finite(block.index * self.block_size + int(failed.argmin()), first, block.batch_size)
             kept = zip(kept_weights[:, rows], kept_gradients[:, rows], strict=True)
-            result.append([Record(w.astype(np.float64), g.astype(np.float64)) for w, g in kept])
+            result.append([Record(w.astype(np.float64, copy=False), g.astype(np.float64, copy=False)) for w, g in kept])
         return result
 
     def pilot(self, batch_size: int, replicates: int) -> Record:
@@ -221,10 +224,9 @@ class Trajectories:
         probe = batch_size if draws <= _PROBE else _PROBE
         chunk = [Block(probe, index, self.block_size, is_pilot=True) for index in range(self.chunk_blocks)]
         portions = 1
-        if self._side_by_side is not None:  # what one core does at a time is enough to tell
-            chunk = [Block(probe, 0, self._side_by_side * self._tile_size, is_pilot=True)]
-            portions = -(-self._tiles // self._side_by_side)
-            portions = -(-portions // min(jax.local_device_count(), cores()))
+        if self._by_turns:  # one tile is enough to tell
+            chunk = [Block(probe, 0, self._tile_size, is_pilot=True)]
+            portions = -(-self._tiles // min(jax.local_device_count(), cores()))
         self._run(chunk, 0)
         times = []
         for count in (0, 1):
@@ -272,7 +274,7 @@ class Trajectories:
                 tile_size=self._tile_size,
                 records=len(self.steps),
                 mesh=local_mesh(),
-                side_by_side=self._side_by_side,
+                by_turns=self._by_turns,
             )
             weights, gradients, failed = (np.asarray(array) for array in result)
         return weights, gradients, failed

@@ -10,52 +10,56 @@ import numpy as np
 
 from sgdvar.monte_carlo.statistics.summaries import Summary
 
-__all__ = ["no_reference", "relative_variance"]
+__all__ = ["needed_replicates", "no_reference", "relative_variance"]
 
 _FROM_ZERO = 3  # standard errors by which a value that may have either sign must differ from 0 to be referred to
+_MARGIN = 3  # standard errors by which the pilot's variance is taken to be larger than estimated
 
 
-def relative_variance(
-    groups: Sequence[Summary], *, rounding: float = 0.0, is_signed: bool = False
-) -> tuple[float, float]:
-    r"""The variance of q relative to the squared value, :math:`\kappa = N\,(\text{standard error}/|\text{value}|)^2`.
+def needed_replicates(groups: Sequence[Summary], relative_error: float, *, is_signed: bool = False) -> float:
+    r"""The replicates that a relative standard error needs, as far as a pilot can tell.
 
-    A value that cannot be told from 0 has none. One that may have either sign is told from 0 by three standard errors;
-    of one that is never negative, such as a variance, an estimate above rounding is enough.
+    The squared relative error of N replicates is :math:`\kappa / N + 2 \rho^2 / N^2`, in which :math:`\rho` is the
+    part of the value that is a sample variance.
+
+    A value that cannot be told from 0 is none to refer to. One that may have either sign is told from 0 by three
+    standard errors; of one that is never negative, such as a variance, any estimate but 0 is enough.
 
     Args:
         groups: Summaries of at least two sets of replicates of equal size.
-        rounding: What rounding alone can make of the value and of its standard error, where they are 0.
+        relative_error: A positive number.
         is_signed: Whether the value may have either sign, so that it may be 0 although replicates vary.
 
     Returns:
-        :math:`\kappa` and the jackknife standard error of it over the groups; 0 for a value that is 0 without error,
-        infinite where the value cannot be told from 0 otherwise (``no_reference`` says so).
+        A bound on the N that reaches it; 0 for a value that is 0 without error, infinite where there is none to refer
+        to (``no_reference`` says so).
     """
     whole = reduce(Summary.merge, groups)
     size, error = (float(np.linalg.norm(array)) for array in (whole.value, whole.standard_error))
-    if max(size, error) <= rounding:
-        return 0.0, 0.0
-    if is_signed and size < _FROM_ZERO * error:
-        return math.inf, math.inf
-    before, after = [groups[0]], [groups[-1]]
-    for left, right in zip(groups[1:], reversed(groups[:-1]), strict=True):
-        before.append(before[-1].merge(left))
-        after.append(right.merge(after[-1]))
-    without = [after[-2], *(a.merge(b) for a, b in zip(before[:-2], after[-3::-1], strict=True)), before[-2]]
-    left_out = np.array([_relative_variance(summary) for summary in without])
-    if not np.isfinite(left_out).all():
-        return math.inf, math.inf
-    count = len(groups)
-    spread = math.sqrt((count - 1) / count * float(((left_out - left_out.mean()) ** 2).sum()))
-    return _relative_variance(whole), spread
+    if size == error == 0:
+        return 0.0
+    if size == 0 or (is_signed and size < _FROM_ZERO * error):
+        return math.inf
+    kappa, uncertainty = relative_variance(whole, groups)
+    rho = math.sqrt(whole.count * float(np.sum(whole.second_order)) / 2) / size
+    needed = (kappa + _MARGIN * uncertainty) / relative_error**2 + math.sqrt(2) * rho / relative_error
+    return needed if math.isfinite(needed) else math.inf
 
 
-def _relative_variance(summary: Summary) -> float:
-    size, error = float(np.sum(summary.value**2)), float(np.sum(summary.standard_error**2))
-    if size > 0:
-        return summary.count * error / size
-    return math.inf if error > 0 else 0.0
+def relative_variance(whole: Summary, groups: Sequence[Summary]) -> tuple[float, float]:
+    r"""The variance of q relative to the squared value, :math:`\kappa = N\,(\text{standard error}/|\text{value}|)^2`.
+
+    Args:
+        whole: The summary of all replicates, whose value is not 0.
+        groups: Those of at least two parts of equal size.
+
+    Returns:
+        :math:`\kappa` and the standard error of it, from how the groups differ (the ratio is linearised).
+    """
+    size = float(np.linalg.norm(whole.value))
+    kappa, *parts = (known.count * float(np.sum((known.standard_error / size) ** 2)) for known in (whole, *groups))
+    values = np.array([np.sum(group.value / size * (whole.value / size)) for group in groups])
+    return kappa, float(np.std(parts - 2 * kappa * values, ddof=1)) / math.sqrt(len(groups))
 
 
 def no_reference(pilot: Summary, batch_size: int) -> str:

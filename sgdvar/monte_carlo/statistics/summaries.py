@@ -66,6 +66,10 @@ class Functional(NamedTuple):
             return cls(offsets, np.zeros((len(offsets), 0)), _NONE)
         return cls(np.zeros(len(vectors)) if offsets is None else offsets, vectors, np.ones(vectors.shape[1]))
 
+    def only(self, replicates: slice) -> Functional:
+        """What some of the replicates contribute."""
+        return self._replace(offsets=self.offsets[replicates], vectors=self.vectors[replicates])
+
     @property
     def influence(self) -> Array:
         """The influence q of each replicate, in the shape of ``offsets``."""
@@ -134,10 +138,10 @@ class Summary:
     @property
     def standard_error(self) -> Array:
         """The standard error of ``value``, entry by entry."""
-        return np.sqrt((self.influence_spread / self.count + self._second_order) / (self.count - 1))
+        return np.sqrt((self.influence_spread / self.count + self.second_order) / (self.count - 1))
 
     @property
-    def _second_order(self) -> Array:
+    def second_order(self) -> Array:
         """What of the variance of a sample variance, times N - 1, its influence function leaves out."""
         if not self.centre.size:
             return np.zeros_like(self.mean)

@@ -51,9 +51,9 @@ def estimate(sgd: sv.SGD, replicates: int, **options: Any) -> list[str]:
 
 @contextmanager
 def small_blocks() -> Iterator[None]:
-    """Blocks of 256 replicates with three weights, which are two tiles."""
+    """Blocks of 512 replicates with three weights, which are two tiles."""
     known = trajectories._BLOCK_NUMBERS
-    trajectories._BLOCK_NUMBERS = 3 * 256
+    trajectories._BLOCK_NUMBERS = 3 * 512
     try:
         yield
     finally:
