@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import sgdvar as sv
-from sgdvar.monte_carlo.samplers import FiniteBatches
+from sgdvar.monte_carlo.samplers import FiniteBatches, draws
 from sgdvar.monte_carlo.samplers.draws import (
     distinct_draws,
     fold_sequence,
@@ -146,7 +146,7 @@ def test_draws_with_replacement_are_independent_and_uniform(size, capacity, judg
 
 @pytest.mark.parametrize("bound", [1, 7, 2**31 - 1])
 def test_integers_below_a_bound_are_uniform(bound, judge):
-    drawn = np.asarray(uniform_below(jax.random.key(104), bound, (2, REPLICATES // 2))).ravel()
+    drawn = np.asarray(uniform_below(jax.random.key(104), bound, (2, REPLICATES // 2), largest=bound)).ravel()
     assert drawn.max() < bound
     if bound > 1:
         judge.uniform(np.bincount(drawn.astype(np.int64) * min(bound, 442) // bound, minlength=min(bound, 442)))
@@ -154,16 +154,34 @@ def test_integers_below_a_bound_are_uniform(bound, judge):
 
 def test_integers_below_a_bound_that_does_not_divide_the_words_are_uniform(judge):
     bound = 3 * 2**29  # without rejection every third integer would come from two words instead of three
-    drawn = np.asarray(uniform_below(jax.random.key(105), bound, (1, REPLICATES)))[0]
+    drawn = np.asarray(uniform_below(jax.random.key(105), bound, (1, REPLICATES), largest=bound))[0]
     judge.uniform(np.bincount(drawn % 3, minlength=3))
 
 
 def test_each_row_of_integers_keeps_to_its_own_bound(judge):
     bounds = np.array([1, 3, 3 * 2**29])
-    drawn = np.asarray(uniform_below(jax.random.key(106), bounds[:, None], (3, REPLICATES)))
+    drawn = np.asarray(uniform_below(jax.random.key(106), bounds[:, None], (3, REPLICATES), largest=bounds[-1]))
     assert not drawn[0].any()
     for row in (1, 2):
         judge.uniform(np.bincount(drawn[row] % 3, minlength=3))
+
+
+def test_integers_that_share_a_word_are_independent(judge):
+    """Rows 0 and 3, 1 and 4; the third of three words holds one."""
+    bounds = np.array([5, 1, 6, 4, 7])
+    drawn = np.asarray(uniform_below(jax.random.key(107), bounds[:, None], (5, REPLICATES), largest=7)).astype(np.int64)
+    assert (drawn < bounds[:, None]).all()
+    for one, other in ((0, 3), (0, 2), (3, 4), (2, 4)):
+        judge.uniform(np.bincount(drawn[one] * bounds[other] + drawn[other], minlength=bounds[one] * bounds[other]))
+    judge.uniform(np.bincount(drawn[1] * 7 + drawn[4], minlength=7))
+
+
+def test_integers_that_share_a_word_are_uniform_where_their_bounds_do_not_divide_the_words(judge, monkeypatch):
+    """Without rejection every third pair would come from two words instead of three."""
+    monkeypatch.setattr(draws, "_PAIRED", 2**16)
+    bounds = np.array([3 * 2**13, 2**16])
+    drawn = np.asarray(uniform_below(jax.random.key(108), bounds[:, None], (2, REPLICATES), largest=2**16))
+    judge.uniform(np.bincount((drawn[0] * 2**16 + drawn[1]) % 3, minlength=3))
 
 
 # --- in which order -------------------------------------------------------------------------------------------------

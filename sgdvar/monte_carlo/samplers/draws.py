@@ -24,18 +24,34 @@ __all__ = [
 ]
 
 CHUNK = 32  # draws are made so many at a time; also the bits in a word
+_PAIRED = 2**10  # where integers are below it, few words are rejected that hold two
 _Carry = TypeVar("_Carry")
 
 
-def uniform_below(key: jax.Array, bounds: jax.Array | int, shape: tuple[int, int]) -> jax.Array:
+def uniform_below(key: jax.Array, bounds: jax.Array | int, shape: tuple[int, int], *, largest: int) -> jax.Array:
     """Independent integers, each uniform on 0, ..., bound - 1, exactly: multiply and shift, with rejection (Lemire).
+
+    Two small integers come from one random word: the quotient and the remainder of one that is uniform below the
+    product of their bounds.
 
     Args:
         key: A key that is used nowhere else.
         bounds: Integers from 1 to 2**31 - 1, one for all or one for each row, shape (rows, 1).
         shape: Rows and replicates.
+        largest: What no bound exceeds.
     """
-    bounds = jnp.asarray(bounds).astype(jnp.uint32)
+    rows, replicates = shape
+    bounds = jnp.broadcast_to(jnp.asarray(bounds).astype(jnp.uint32), (rows, 1))
+    if rows == 1 or largest > _PAIRED:
+        return _multiplied(_accepted(key, bounds, replicates), bounds)[0]
+    half = -(-rows // 2)
+    first, second = bounds[:half], jnp.pad(bounds[half:], ((0, 2 * half - rows), (0, 0)), constant_values=1)
+    integers, rest = _multiplied(_accepted(key, first * second, replicates), first)
+    return jnp.concatenate([integers, _multiplied(rest, second)[0]])[:rows]
+
+
+def _accepted(key: jax.Array, bounds: jax.Array, replicates: int) -> jax.Array:
+    """Random words, of which as many are mapped to each integer below a bound, shape (rows, replicates)."""
     threshold = -bounds % bounds  # 2**32 modulo the bound
 
     def is_rejected(words: jax.Array) -> jax.Array:
@@ -44,7 +60,7 @@ def uniform_below(key: jax.Array, bounds: jax.Array | int, shape: tuple[int, int
 
     def draw(state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         number, words = state
-        new = jax.random.bits(jax.random.fold_in(key, number), shape, jnp.uint32)
+        new = jax.random.bits(jax.random.fold_in(key, number), (len(bounds), replicates), jnp.uint32)
         return number + 1, jnp.where((number == 0) | is_rejected(words), new, words)
 
     def is_open(state: tuple[jax.Array, jax.Array]) -> jax.Array:
@@ -52,10 +68,15 @@ def uniform_below(key: jax.Array, bounds: jax.Array | int, shape: tuple[int, int
         rejected = jnp.max(is_rejected(words).astype(jnp.uint32), axis=0)  # rows first: the fast way
         return (number == 0) | jnp.any(rejected > 0)
 
-    words = lax.while_loop(is_open, draw, (jnp.uint32(0), jnp.zeros(shape, jnp.uint32)))[1]
+    start = jnp.uint32(0), jnp.zeros((len(bounds), replicates), jnp.uint32)
+    words: jax.Array = lax.while_loop(is_open, draw, start)[1]
+    return words
+
+
+def _multiplied(words: jax.Array, bounds: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The upper and the lower words of products."""
     products = words.astype(jnp.uint64) * bounds.astype(jnp.uint64)
-    integers: jax.Array = (products >> jnp.uint64(32)).astype(jnp.uint32)
-    return integers
+    return (products >> jnp.uint64(32)).astype(jnp.uint32), products.astype(jnp.uint32)
 
 
 def independent_draws(key: jax.Array, *, population: int, size: jax.Array, capacity: int, replicates: int) -> jax.Array:
@@ -73,7 +94,8 @@ def independent_draws(key: jax.Array, *, population: int, size: jax.Array, capac
     """
 
     def draw(chunk: jax.Array, numbers: jax.Array, drawn: jax.Array) -> jax.Array:
-        return uniform_below(jax.random.fold_in(key, chunk), population, (len(numbers), replicates))
+        shape = len(numbers), replicates
+        return uniform_below(jax.random.fold_in(key, chunk), population, shape, largest=population)
 
     return _by_chunks(draw, population, size, capacity, replicates)
 
@@ -91,7 +113,8 @@ def distinct_draws(key: jax.Array, *, population: int, size: jax.Array, capacity
         rows = len(numbers)
         last = jnp.where(numbers < size, population - size + numbers, 0).astype(jnp.uint32)
         bounds = jnp.maximum(last + 1, jnp.uint32(1))
-        new = uniform_below(jax.random.fold_in(key, chunk), bounds[:, None], (rows, replicates)).astype(drawn.dtype)
+        own, shape = jax.random.fold_in(key, chunk), (rows, replicates)
+        new = uniform_below(own, bounds[:, None], shape, largest=population).astype(drawn.dtype)
         last, none = last.astype(drawn.dtype), ~jnp.zeros_like(new)  # the largest integer is no index
 
         def compare(earlier: jax.Array, nearest: jax.Array) -> jax.Array:
@@ -167,7 +190,8 @@ def fold_table(
         members, carry = state
         numbers = chunk * CHUNK + lax.iota(jnp.int32, CHUNK)
         last = jnp.where(numbers < size, population - size + numbers, 0).astype(jnp.uint32)
-        new = uniform_below(jax.random.fold_in(key, chunk), last[:, None] + 1, (CHUNK, replicates))
+        own, shape = jax.random.fold_in(key, chunk), (CHUNK, replicates)
+        new = uniform_below(own, last[:, None] + 1, shape, largest=population)
 
         def choose(i: jax.Array, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
             members, chosen = state
@@ -266,7 +290,8 @@ def fold_sequence(
             return jnp.where(latest > 0, latest.astype(jnp.uint32), place)
 
         first = i.astype(jnp.uint32)
-        below = uniform_below(jax.random.fold_in(key, i), jnp.uint32(population) - first, (1, replicates))[0]
+        own, left = jax.random.fold_in(key, i), jnp.uint32(population) - first
+        below = uniform_below(own, left, (1, replicates), largest=population)[0]
         place = first + below
         member, moved = content(place), content(jnp.full_like(place, first))
         stamped = (first + 1).astype(jnp.uint64) << jnp.uint64(32) | moved.astype(jnp.uint64)
