@@ -8,7 +8,7 @@ EVERYTHING := $(VENV)/with-examples,test,docs,dev
 MATHJAX := 3.2.2
 VENDOR := docs/_vendor
 HTML := docs/_build/html
-PYTEST := pytest --numprocesses=logical --maxprocesses=8 --dist=loadfile
+PYTEST := pytest --numprocesses=logical --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -1,4 +1,4 @@
-"""Settings for Hypothesis: the same examples in every run, unless HYPOTHESIS_PROFILE=explore asks for fresh ones."""
+"""Settings for Hypothesis: the same few examples in every run; HYPOTHESIS_PROFILE=explore asks for many fresh ones."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import os
 
 from hypothesis import settings
 
-settings.register_profile("repeat", deadline=None, derandomize=True)
+settings.register_profile("repeat", deadline=None, derandomize=True, max_examples=40)
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))

@@ -24,6 +24,9 @@ CASES = {
 }
 
 
+ENUMERATED = ["finite", "stable", pytest.param("reshuffled", marks=pytest.mark.nightly)]
+
+
 @cache
 def found(name: str) -> sv.SearchResult:
     return sv.search_counterexample(*CASES[name], seed=1)
@@ -35,7 +38,7 @@ def numbers_of(result: sv.SearchResult) -> list[Fraction]:
     return [Fraction(value) for part in parts for value in part.ravel().tolist()]
 
 
-@pytest.mark.parametrize("name", ["finite", "stable", "reshuffled"])
+@pytest.mark.parametrize("name", ENUMERATED)
 def test_what_is_found_is_a_violation_by_enumeration(name):
     result = found(name)
     assert result.verdict.status == "refuted"
@@ -45,18 +48,24 @@ def test_what_is_found_is_a_violation_by_enumeration(name):
     assert result.verdict.witness == (1, 2, values[1], values[2])
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.nightly if name == "gaussian" else ()) for name in CASES]
-)
+@pytest.mark.parametrize("name", [*ENUMERATED, pytest.param("gaussian", marks=pytest.mark.nightly)])
 def test_numerators_and_denominators_are_at_most_100(name):
     assert all(abs(value.numerator) <= 100 and value.denominator <= 100 for value in numbers_of(found(name)))
 
 
+@pytest.mark.nightly
 def test_a_gaussian_violation_holds_by_the_moments_of_its_normal_variables():
     result = found("gaussian")
     values = {b: variance_by_isserlis(result.process, b) for b in (1, 2)}
     assert values == result.values
     assert values[2] > Fraction(6, 5) * values[1]
+
+
+def test_the_moments_of_normal_variables_give_the_exact_variance():
+    network = sv.DeepLinearNetwork(sv.GaussianPopulation([[1, 8], [-8, 1]]))
+    sgd = sv.SGD(network, [[[1, 0], [2, 1]], [[1, 1], [0, 1]]], Fraction(1, 2))
+    V = sv.gradient_variance(sgd, 1)
+    assert [variance_by_isserlis(sgd, b) for b in (1, 2)] == [V(1), V(2)]
 
 
 def variance_by_isserlis(sgd: sv.SGD, b: int) -> Fraction:

@@ -213,7 +213,9 @@ def test_claims_and_families_are_made_without_jax():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("widths", [(1, 1, 1), (1, 1, 1, 1), (1, 1, 1, 1, 1)])
+@pytest.mark.parametrize(
+    "widths", [(1, 1, 1), *(pytest.param((1,) * k, marks=pytest.mark.nightly) for k in (4, 5))], ids=str
+)
 def test_what_a_certificate_proves_for_all_scalar_networks_is_said_and_searched_once(widths):
     result = sv.search_counterexample(sv.SearchClaim(), sv.GaussianFamily(widths=widths))
     assert result.verdict.status == "undecided"

@@ -26,7 +26,7 @@ FINITE = datasets()
 ATOMS = FINITE | discrete_populations()
 DEEP = st.integers(2, 3)
 DEPTHS = st.integers(1, 3)
-SLOW = settings(max_examples=40)
+SLOW = settings(max_examples=settings().max_examples // 2)
 OF_THE_GRADIENT = [sv.gradient_variance, sv.full_gradient_variance, sv.gradient_second_moment]
 MEANS = [sv.mean_gradient, sv.mean_weights]
 steps = st.integers(0, 1)

@@ -64,15 +64,16 @@ def test_the_exact_polynomial_agrees(sgd):
     assert report.comparisons == 6
 
 
-def test_the_false_alarm_rate_is_what_it_is_stated_to_be(judge):
-    """1,000 seeds at a nominal family-wise rate of 0.05 over four comparisons."""
+@pytest.mark.parametrize("seeds", [pytest.param(1000, marks=pytest.mark.nightly), 200])
+def test_the_false_alarm_rate_is_what_it_is_stated_to_be(judge, seeds):
+    """A nominal family-wise rate of 0.05 over four comparisons; the bound is 0.11 with 1,000 seeds, 0.2 with 200."""
     sgd = WITH
     formula = {step: sv.gradient_variance(sgd, step) for step in STEPS}
     alarms = 0
-    for seed in range(1000):
+    for seed in range(seeds):
         report = sv.verify(sgd, STEPS, [1, 8], replicates=4096, false_alarm_rate=0.05, seed=seed, formula=formula)
         alarms += not all(row.agrees for row in report.rows)
-    judge.at_most(alarms, 1000, 0.05)
+    judge.at_most(alarms, seeds, 0.05)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -90,16 +91,18 @@ def test_a_layer_of_a_network_agrees_on_its_own():
         assert report.rows[0].exact == float(sv.gradient_variance(NETWORK, 1, layer=layer, matrix=matrix)(1))
 
 
+@pytest.mark.parametrize("seeds", [pytest.param(200, marks=pytest.mark.nightly), 60])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_false_alarm_rate_of_networks_is_what_it_is_stated_to_be(name, judge):
+def test_the_false_alarm_rate_of_networks_is_what_it_is_stated_to_be(name, seeds, judge):
+    """The bound is 0.2 with 200 seeds, 0.37 with 60."""
     formula = {step: sv.gradient_variance(NETWORKS[name], step) for step in (0, 1)}
     alarms = 0
-    for seed in range(200):
+    for seed in range(seeds):
         report = sv.verify(
             NETWORKS[name], [0, 1], [1, 3], replicates=4096, false_alarm_rate=0.05, seed=seed, formula=formula
         )
         alarms += report.verdict.status == "refuted"
-    judge.at_most(alarms, 200, 0.05)
+    judge.at_most(alarms, seeds, 0.05)
 
 
 DEGENERATE = {
@@ -140,7 +143,7 @@ def test_scales_at_which_powers_leave_the_range_of_floats_refute_nothing(exponen
 def test_rare_examples_that_carry_the_variance_leave_it_undecided():
     targets = [(-1) ** i for i in range(1999)] + [1000]
     sgd = sv.SGD(sv.LinearRegression(sv.Dataset([[1]] * 2000, targets)), [0], Fraction(1, 100))
-    reports = [sv.verify(sgd, [0], [1], replicates=1500, seed=seed) for seed in range(20)]
+    reports = [sv.verify(sgd, [0], [1], replicates=1500, seed=seed) for seed in range(8)]
     assert {report.verdict.status for report in reports} == {"undecided"}
     assert any("lack batches that are hardly ever drawn" in report.verdict.reason for report in reports)
     through_matrix = sv.verify(sgd, [0], [1], replicates=1500, matrix=[[1]])

@@ -44,6 +44,7 @@ def test_a_counterexample_of_the_register_is_what_simulation_finds(name, claims,
         simulated(eval(item.code, {"sv": sv, "Fraction": Fraction}), 1, values, judge)
 
 
+@pytest.mark.nightly
 def test_what_a_search_finds_is_what_simulation_finds(judge):
     claim, family = sv.SearchClaim(batch_sizes=[1]), sv.FiniteFamily(examples=3)
     result = sv.search_counterexample(claim, family, seed=1)

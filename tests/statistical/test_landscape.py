@@ -111,7 +111,7 @@ def test_a_batch_of_everything_has_the_gradient_of_the_loss(outputs):
     sampler = FiniteBatches.of(problem.data, without_replacement=True)
     with jax.enable_x64(True):
         stacked = jnp.asarray(weights).reshape(len(weights), -1, P)
-        drawn = sampler.gradients(jax.random.key(201), stacked, jnp.int32(N))
+        drawn = jax.jit(lambda key: sampler.gradients(key, stacked, jnp.int32(N)))(jax.random.key(201))
     expected = Landscape.of(problem.data, one_layer(problem.data), 0.0).gradient(weights)
     np.testing.assert_allclose(drawn.reshape(weights.shape), expected, rtol=1e-10, atol=1e-13)
 

@@ -83,10 +83,12 @@ def regression_and_network(data, start, sampling=None):
     ("data", "start"),
     [
         (DATA, [[1.0, 0.0], [0.5, -1.0]]),
-        (sv.Dataset(X, Y[:, 0]), [1.0, 0.5]),
+        pytest.param(sv.Dataset(X, Y[:, 0]), [1.0, 0.5], marks=pytest.mark.nightly),
         (ATOMS, [[1.0, 0.0], [0.5, -1.0]]),
         (sv.GaussianPopulation([1.0, -2.0], noise_factor=0.5), [1.0, 0.5]),
-        (sv.GaussianPopulation([[1.0, -2.0], [0.0, 1.0]]), [[1.0, 0.0], [0.5, -1.0]]),
+        pytest.param(
+            *(sv.GaussianPopulation([[1.0, -2.0], [0.0, 1.0]]), [[1.0, 0.0], [0.5, -1.0]]), marks=pytest.mark.nightly
+        ),
     ],
     ids=str,
 )

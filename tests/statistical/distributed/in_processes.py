@@ -53,8 +53,8 @@ def main(index: int, port: str, mode: str, folder: str, seed: int) -> dict[str, 
         2,
         index,
         initialization_timeout=60,
-        heartbeat_timeout_seconds=10,
-        shutdown_timeout_seconds=10,
+        heartbeat_timeout_seconds=5,
+        shutdown_timeout_seconds=5,
     )
     assert jax.process_count() == 2
     path = os.path.join(folder, "run.checkpoint")
