@@ -71,7 +71,7 @@ def test_a_call_simulates_several_blocks_unless_that_leaves_a_core_without_work(
     def sizes(own, count):
         return [len(chunk) for chunk in own.chunks(own.blocks(2, count * own.block_size))]
 
-    assert sizes(short, 2) == [1, 1]
-    assert sizes(short, 3) == [2, 1]
-    assert sizes(short, 9) == [2, 2, 2, 2, 1]
+    assert sizes(short, 9) == [3, 3, 3]  # over before another thread has begun
+    assert sizes(short, 14) == [3, 4, 3, 4]
+    assert sizes(short, 17) == [2, 3, 3, 3, 3, 3]  # an even number of calls, as short as the longest allows
     assert sizes(long, 9) == [1] * 9  # whose calls take long enough

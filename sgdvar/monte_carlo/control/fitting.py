@@ -26,7 +26,7 @@ from sgdvar.scalars import Array
 
 __all__ = ["FittedControls", "fitted_controls"]
 
-_PILOT = 2**12  # replicates that coefficients come from, after as many from which a run is planned
+_PILOT = 2**12  # replicates that coefficients come from, after those from which a run is planned
 _PROBE = 256  # replicates are enough to time what replicates contribute
 _SECONDS_PER_OPERATION = 3e-10  # of the moments of the linearised SGD
 

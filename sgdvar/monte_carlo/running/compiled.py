@@ -70,13 +70,15 @@ def simulate(
 
 
 def _by_turns(simulated: Any, tiles: Any, shared: tuple[Any, ...]) -> Any:
-    """``simulated(tile, *shared)`` of one tile after the other; what is no tile is passed over."""
-    turns = jnp.pad(
-        tiles, (0, max(0, 2 - len(tiles))), constant_values=-1
-    )  # a loop of one turn gets code of other bits
-    nothing = jax.tree.map(jnp.zeros_like, jax.eval_shape(simulated, turns[0], *shared))
-    kept = lax.map(lambda tile: lax.cond(tile < 0, lambda: nothing, lambda: simulated(tile, *shared)), turns)
-    return jax.tree.map(lambda array: array[: len(tiles)], kept)
+    """``simulated(tile, *shared)`` of one tile after the other, up to the last that is one, and zeros after it."""
+    shapes = jax.eval_shape(simulated, tiles[0], *shared)
+    nothing = jax.tree.map(lambda shape: jnp.zeros((len(tiles), *shape.shape), shape.dtype), shapes)
+
+    def put(turn: Any, kept: Any) -> Any:
+        own = simulated(tiles[turn], *shared)
+        return jax.tree.map(lambda rows, new: lax.dynamic_update_index_in_dim(rows, new, turn, 0), kept, own)
+
+    return lax.fori_loop(0, jnp.max(jnp.where(tiles < 0, 0, lax.iota(jnp.int32, len(tiles)) + 1)), put, nothing)
 
 
 def _simulate_tile(

@@ -24,7 +24,7 @@ Deciding: TypeAlias = Callable[[Record, int], Callable[[slice], Sequence[Summary
 """From what replicates did at one step, and the batch size, to the summaries of any of them."""
 
 _LEAST = 1024  # replicates for a relative error: with fewer, the normal approximation means little
-_PILOT = 4096  # replicates of the pilot
+_PILOT = 2048  # replicates of the pilot
 _GROUP = 256  # replicates of the pilot whose summaries show how uncertain it is
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby, pairwise
 from typing import Literal, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -38,8 +39,9 @@ _TILE = 256  # replicates whose random numbers come from one key; operations on 
 _BLOCK = 2048  # replicates whose moments are computed together
 _BLOCK_NUMBERS = 2**21  # weights in a block, roughly
 _ACCELERATOR_CHUNK = 2**17  # replicates that keep an accelerator busy
-_CALL_STEPS = 2**16  # of all replicates together make a call on a core worth starting
+_CALL_STEPS = 2**17  # of all replicates together, for which a call on a core has room
 _CALL_NUMBERS = 2**19  # weights in the records of a call on a core, if it is of several blocks
+_SMALLEST_CALL, _LARGEST_CALL = 2**19, 2**22  # weights and draws of all replicates and steps, worth a call on a core
 _MEMORY_SHARE = 4  # a chunk of default size takes at most the available memory over this
 _COPIES = 4  # of the records of a chunk are in memory at a time
 _PROBE = 512  # draws are enough to time a larger batch
@@ -174,15 +176,21 @@ class Trajectories:
     def chunks(self, blocks: Sequence[Block]) -> list[list[Block]]:
         """Blocks in portions of one batch size that can be simulated at once, in their order."""
         result: list[list[Block]] = []
-        most = self.chunk_blocks
-        if self._by_turns and jax.local_device_count() == 1:
-            most = min(most, -(-len(blocks) // workers()))  # work for all
-        for block in blocks:
-            if result and len(result[-1]) < most and result[-1][-1].batch_size == block.batch_size:
-                result[-1].append(block)
-            else:
-                result.append([block])
+        for batch_size, group in groupby(blocks, key=lambda block: block.batch_size):
+            own = list(group)
+            calls = self._calls(batch_size, len(own))
+            ends = [len(own) * call // calls for call in range(calls + 1)]
+            result += [own[first:last] for first, last in pairwise(ends)]
         return result
+
+    def _calls(self, batch_size: int, count: int) -> int:
+        """How many calls simulate so many blocks: on a core, such that all cores have equal shares."""
+        if not self._by_turns or jax.local_device_count() > 1:
+            return -(-count // self.chunk_blocks)
+        work = self.block_size * (self.steps[-1] + 1) * (self._entries + self.dynamics.draws(batch_size))
+        calls = -(-count // max(1, min(self.chunk_blocks, _LARGEST_CALL // work)))
+        shared = -(-calls // workers()) * workers()
+        return calls if count * work <= _SMALLEST_CALL else min(shared, count)
 
     def simulate(self, chunk: Sequence[Block]) -> list[list[Record]]:
         """The records of each block of a chunk, one for each step.
