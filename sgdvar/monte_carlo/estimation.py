@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sgdvar.monte_carlo.control.evidence import has_missed, left_out, summaries_of_control
 from sgdvar.monte_carlo.control.fitting import fitted_controls
 from sgdvar.monte_carlo.control.linear import linear_controls
 from sgdvar.monte_carlo.control.protocol import Controls
@@ -53,7 +54,8 @@ def requested_run(
     """
     for name in options:
         if name not in RunOptions.__annotations__:
-            close = get_close_matches(name, [*_ARGUMENTS, *RunOptions.__annotations__], 1)
+            others = [*_ARGUMENTS, *RunOptions.__annotations__]
+            close = [] if name in others else get_close_matches(name, others, 1)
             raise TypeError(
                 f"options must be among {', '.join(RunOptions.__annotations__)}, got {name}"
                 + (f"; did you mean {close[0]}=?" if close else "")
@@ -91,16 +93,21 @@ def estimated(run: Run, quantity: Quantity, control_variate: bool = False) -> Es
         known = own(process, b)
         return process, known, known if controls is None else controls.controlled(known, record, b)
 
+    eps = float(np.finfo(run.precision).eps)
+
     def deciding(record: Record, b: int) -> Callable[[slice], list[Summary]]:
-        functional = contributions(record, b)[-1]
+        _, known, functional = contributions(record, b)
+        if controls is not None and has_missed(*summaries_of_control(known, functional), controls, b, eps):
+            functional = known
         return lambda rows: [summarise(functional.only(rows))]
 
     def measure(record: Record, b: int) -> list[Summary]:
-        """Of the estimate, of plain trajectories, of pairs, and of rounding in single precision."""
+        """Of the estimate, of plain trajectories, of the control variate, of pairs, and of rounding in float32."""
         process, known, functional = contributions(record, b)
         plain = known if own is quantity.plain else quantity.plain(process, b)
         first = summarise(functional)
-        rest = [summarise_pairs(known)] if has_pairs else []
+        rest = [] if controls is None else [*summaries_of_control(known, functional)]
+        rest += [summarise_pairs(known)] if has_pairs else []
         if rounding is not None:
             rest.append(summarise_mean(np.full(len(process.weights), _FLOAT32 * rounding(process))))
         return [first, first if functional is plain else summarise(plain), *rest]
@@ -108,24 +115,37 @@ def estimated(run: Run, quantity: Quantity, control_variate: bool = False) -> Es
     about = f"{quantity.name}, {', '.join(filter(None, how))}, {digest(quantity.details)}"
     cells = run.summaries(measure, about, deciding=deciding, is_signed=quantity.is_signed)
     rows = [cells[b][0] for b in run.batch_sizes]
+    warnings = () if rounding is None else _precision_doubts(run.batch_sizes, rows)
+    chosen = tails = [row[0] for row in rows]
+    if controls is not None:
+        failed = [has_missed(row[2], row[3], controls, b, eps) for b, row in zip(run.batch_sizes, rows, strict=True)]
+        warnings += tuple(
+            left_out(b, row[3].count) for b, row, off in zip(run.batch_sizes, rows, failed, strict=True) if off
+        )
+        chosen = [row[2] if off else row[0] for row, off in zip(rows, failed, strict=True)]
+        tails = [max(row[0], row[2], key=lambda known: known.largest_share) for row in rows]
     bound = None
     if quantity.bound is not None:
         how_bounded = {
             "conditional": quantity.conditional is not None,
-            "unit_roundoff": float(np.finfo(run.precision).eps) / 2,
+            "unit_roundoff": eps / 2,
         }
         bound = partial(quantity.bound, **how_bounded)
     return assembled(
         quantity.name,
         run,
         run.batch_sizes,
-        [row[0] for row in rows],
-        warnings=() if rounding is None else _precision_doubts(run.batch_sizes, rows),
+        chosen,
+        tails=tails,
+        warnings=warnings,
         conditional=quantity.conditional is not None,
         controlled=controls is not None,
-        gain=np.array([variance_reduction(squared_error(row[0]), squared_error(row[1])) for row in rows]),
+        gain=np.array([
+            variance_reduction(squared_error(known), squared_error(row[1]))
+            for known, row in zip(chosen, rows, strict=True)
+        ]),
         bound=bound,
-        pairs=tuple(row[2] for row in rows) if has_pairs else (),
+        pairs=tuple(row[2 if controls is None else 4] for row in rows) if has_pairs else (),
     )
 
 
@@ -142,6 +162,7 @@ def assembled(
     batch_sizes: Sequence[int] | Sequence[tuple[int, int]],
     summaries: Sequence[Summary],
     *,
+    tails: Sequence[Summary] = (),
     warnings: tuple[str, ...] = (),
     **rest: Any,
 ) -> Estimate:
@@ -152,6 +173,7 @@ def assembled(
         run: At one step.
         batch_sizes: Of each summary its batch size, or of a difference the pair.
         summaries: One for each.
+        tails: One for each whose tails decide whether errors can be trusted; by default ``summaries``.
         warnings: Other doubts.
         **rest: What summaries do not say: fields of ``Estimate``.
     """
@@ -165,7 +187,7 @@ def assembled(
         standard_error=np.array([known.standard_error for known in summaries]),
         replicates=np.array([known.count for known in summaries]),
         largest_share=np.array([known.largest_share for known in summaries]),
-        warnings=_tail_doubts(run.sgd, own.tolist(), summaries) + warnings,
+        warnings=_tail_doubts(run.sgd, own.tolist(), tails or summaries) + warnings,
         **rest,
     )
 

@@ -351,3 +351,19 @@ def test_the_cost_of_moments_is_forecast():
     assert linearised_operations(small, 20, [8]) < 1e7
     assert linearised_operations(large, 20, [8]) > 1e13
     assert linearised_operations(small, 20, range(1, 101)) > 40 * linearised_operations(small, 20, [8])
+
+
+def test_coefficients_that_do_not_pay_are_zero():
+    """A network that diverges at b = 1: coefficients from one half of the pilot lose in the other."""
+    rng = np.random.default_rng(0)
+    data = sv.Dataset(rng.normal(size=(30, 3)), rng.normal(size=30))
+    sgd = sv.SGD(sv.DeepLinearNetwork(data), [rng.normal(size=(2, 3)), rng.normal(size=(1, 2))], 0.3)
+    found = sv.estimate_gradient_variance(sgd, 3, [1], replicates=1000, control_variate=True, conditional=True)
+    without = sv.estimate_gradient_variance(sgd, 3, [1], replicates=1000)
+    assert found.gain[0] > without.gain[0] / 10
+
+
+def test_a_step_size_beyond_all_bounds_is_refused():
+    sgd = sv.SGD(sv.DeepLinearNetwork(sv.Dataset([[1.0], [2.0]], [1.0, 0.0])), [[[1.0]], [[1.0]]], 1e200)
+    with pytest.raises(ValueError, match="control_variate must be False where the linearised SGD diverges"):
+        sv.estimate_gradient_variance(sgd, 3, [1], replicates=100, control_variate=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 import sgdvar as sv
 from sgdvar.loading import load_diabetes
+from sgdvar.monte_carlo import estimation
 from sgdvar.monte_carlo.control import linear
 from sgdvar.monte_carlo.control.linear import linear_controls
 from sgdvar.monte_carlo.estimation import requested_run
@@ -60,7 +63,9 @@ def arguments(sgd, quantity):
 
 def estimated(sgd, quantity, step, batch_sizes, replicates=8192, **options):
     name, how = arguments(sgd, quantity)
-    return getattr(sv, f"estimate_{name}")(sgd, step, batch_sizes, replicates=replicates, **how, **options)
+    found = getattr(sv, f"estimate_{name}")(sgd, step, batch_sizes, replicates=replicates, **how, **options)
+    assert not any("left out" in text for text in found.warnings)
+    return found
 
 
 def exact(sgd, quantity, step, batch_size):
@@ -87,11 +92,17 @@ def test_what_is_linear_in_the_weights_has_no_error_left(name, quantity):
 
 
 def test_another_mean_would_be_seen(judge, monkeypatch):
-    """The power of the comparisons above: gradient descent that is one step ahead."""
+    """The power of the comparisons above: gradient descent that is one step ahead, and what the estimate says of it."""
     sgd, descended = PROCESSES["with replacement"], linear._descended
     monkeypatch.setattr(linear, "_descents", lambda sgd: {})
     monkeypatch.setattr(linear, "_descended", lambda sgd, step: descended(sgd, step - 1))
-    found = estimated(sgd, "gradient_variance", 2, [3], seed=801, control_variate=True)
+    ask = partial(sv.estimate_gradient_variance, sgd, 2, [3], replicates=4096, seed=801, control_variate=True)
+    (warning,) = ask().warnings
+    assert warning.startswith(
+        "at b = 3 the control variate is left out: its mean or its variance over 4,096 replicates"
+    )
+    monkeypatch.setattr(estimation, "has_missed", lambda *known: False)
+    found = ask()
     judge.disagree(found.value[0], exact(sgd, "gradient_variance", 2, 3), found.standard_error[0])
 
 
@@ -198,3 +209,59 @@ def test_gradient_descent_that_diverges_is_refused():
     assert sv.estimate_gradient_variance(sgd, 1, [2], replicates=8, control_variate=True).controlled
     with pytest.raises(ValueError, match=r"^control_variate must be False where gradient descent diverges, got True"):
         sv.estimate_gradient_variance(sgd, 40, [2], replicates=8, control_variate=True)
+
+
+# --- rare examples --------------------------------------------------------------------------------------------------
+
+
+@cache
+def rare(n):
+    """A data set in which one example of n is large."""
+    rng = np.random.default_rng(0)
+    X, y = 0.3 * rng.normal(size=(n, 2)), 0.3 * rng.normal(size=n)
+    X[0], y[0] = [3, 2], 40
+    sgd = sv.SGD(sv.LinearRegression(sv.Dataset(X, y)), np.ones(2), 0.05)
+    return sgd, float(sv.gradient_variance(sgd, 4)(1))
+
+
+@pytest.mark.parametrize("n", [3000, 20_000])
+def test_a_control_variate_that_misses_rare_examples_is_left_out_with_a_warning(n):
+    """At 1,024 replicates of four batches of one: standard errors would be a millionth of the value otherwise."""
+    sgd, exact = rare(n)
+    found = [
+        sv.estimate_gradient_variance(sgd, 4, [1], replicates=1024, seed=s, control_variate=True) for s in range(8)
+    ]
+    without = [sv.estimate_gradient_variance(sgd, 4, [1], replicates=1024, seed=s) for s in range(8)]
+    warned = [any("the control variate is left out" in text for text in one.warnings) for one in found]
+    assert any(warned)
+    for one, plain, is_out in zip(found, without, warned, strict=True):
+        assert not is_out or one.standard_error == plain.standard_error
+        assert is_out or abs(one.value[0] - exact) < 4 * one.standard_error[0]
+
+
+def test_the_variance_that_a_control_variate_must_have_is_a_bound_that_is_nearly_reached():
+    rng = np.random.default_rng(7)
+    sgd = sv.SGD(sv.LinearRegression(sv.Dataset(rng.normal(size=(12, 3)), rng.normal(size=12))), [0.5, -1.0, 0.2], 0.05)
+    run = requested_run(sgd, 3, [2], None, 4096, 0, {})
+    controls = linear_controls(run, gradient_variance_of(sgd, 3, None, None, True))
+    exact = np.array([[float(entry(2)) for entry in row] for row in sv.weight_covariance(sgd, 3)])
+    variance = float(controls.slopes[2] @ exact @ controls.slopes[2])
+    assert 0.9 * variance < controls.least_variance(2) <= variance
+
+
+def test_options_of_other_estimates_are_refused_without_advice_to_give_them():
+    with pytest.raises(TypeError) as caught:
+        sv.estimate_weight_covariance(PROCESSES["one output"], 1, [2], control_variate=True)
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("name", ["gradient_variance", "expected_loss"])
+def test_rounding_is_not_taken_for_rare_examples(name, precision):
+    """Without noise, from the optimum or near it, all that deviates is rounding."""
+    rng = np.random.default_rng(0)
+    X, w = rng.normal(size=(40, 3)), rng.normal(size=3)
+    for start in (w, w + 1e-9):
+        sgd = sv.SGD(sv.LinearRegression(sv.Dataset(X, X @ w)), start, 0.1)
+        found = estimated(sgd, name, 5, [2, 39], replicates=5000, precision=precision, control_variate=True)
+        assert found.replicates.tolist() == [5000, 5000]

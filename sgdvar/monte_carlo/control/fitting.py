@@ -56,6 +56,14 @@ class FittedControls:
         """As ``Controls.process``."""
         return Record(record.weights[:, : self.weights], record.gradients[:, : self.weights])
 
+    def least_variance(self, batch_size: int) -> float:
+        """As ``Controls.least_variance``: a pilot has shown the variances that there must be, or coefficients are 0."""
+        return 0.0
+
+    def scale(self, batch_size: int) -> float:
+        """As ``Controls.scale``: not known."""
+        return 0.0
+
     def controlled(self, own: Functional, record: Record, batch_size: int) -> Functional:
         """As ``Controls.controlled``."""
         if batch_size not in self.variates:
@@ -98,14 +106,20 @@ def fitted_controls(run: Run, own: Contribution) -> FittedControls:
 
     def fitted(b: int) -> list[float]:
         record = pilots.pilot(b, 2 * _PILOT)
-        fitting = Record(*(rows[_PILOT:] for rows in record))  # a run is planned from those before
-        functional = own(variates[b].process(fitting), b)
-        vectors = functional.vectors if functional.weights.size else None
-        return list(variates[b].fit(fitting, influence(functional.offsets, vectors)).tolist())
+        testing, fitting = (record.only(slice(first, first + _PILOT)) for first in (0, _PILOT))
+        beta = variates[b].fit(fitting, _influence(own(variates[b].process(fitting), b)))
+        known = _influence(own(variates[b].process(testing), b))
+        left = known - variates[b].correction(testing, beta)
+        pays = np.var(left, axis=0).sum() < np.var(known, axis=0).sum()  # or else no coefficient is better
+        return list((beta if pays else np.zeros_like(beta)).tolist())
 
     found = decided_by_first(lambda: [fitted(b) for b in sizes])
     coefficients = {b: np.asarray(beta) for b, beta in zip(sizes, found, strict=True)}
     return FittedControls(dynamics, sgd.weight_count, variates, coefficients)
+
+
+def _influence(own: Functional) -> Array:
+    return influence(own.offsets, own.vectors if own.weights.size else None)
 
 
 def _dynamics(sgd: SGD, step: int) -> Dynamics:

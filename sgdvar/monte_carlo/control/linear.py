@@ -25,7 +25,9 @@ from sgdvar.memory import once_for_each
 from sgdvar.moments import reference_weights
 from sgdvar.monte_carlo.control.budget import check_budget
 from sgdvar.monte_carlo.dynamics.base import GRADIENT_LIMIT
+from sgdvar.monte_carlo.dynamics.chain import Chain, GradientMap
 from sgdvar.monte_carlo.landscapes.moments import landscape_of
+from sgdvar.monte_carlo.landscapes.noise import gradient_noise
 from sgdvar.monte_carlo.quantities import Quantity
 from sgdvar.monte_carlo.running.runs import Run
 from sgdvar.monte_carlo.running.trajectories import Record
@@ -36,6 +38,7 @@ from sgdvar.scalars import Array
 __all__ = ["LinearControls", "linear_controls"]
 
 _RESERVE = 1e6  # how far gradient descent must stay below the limit of simulated weights
+_OPERATIONS = 2**26  # that the variance of what is taken off may take
 _NUMBERS = 2**20  # in the rows of weights at which a contribution is taken at a time
 
 
@@ -46,11 +49,13 @@ class LinearControls:
     Attributes:
         mean: :math:`\bar w_t`, shape (d,).
         slopes: The coefficients by batch size, shape ``(d, *shape)``; none where nothing is random.
+        least: Bounds on the variance of what is taken off, by batch size.
         dynamics: None: the process alone is simulated.
     """
 
     mean: Array
     slopes: dict[int, Array]
+    least: dict[int, float]
     dynamics: None = None
 
     @property
@@ -61,6 +66,16 @@ class LinearControls:
     def process(self, record: Record) -> Record:
         """As ``Controls.process``."""
         return record
+
+    def least_variance(self, batch_size: int) -> float:
+        """As ``Controls.least_variance``."""
+        return self.least.get(batch_size, 0.0)
+
+    def scale(self, batch_size: int) -> float:
+        """As ``Controls.scale``."""
+        if batch_size not in self.slopes:
+            return 0.0
+        return float(np.linalg.norm(np.abs(self.slopes[batch_size]).sum(axis=0)) * np.abs(self.mean).max())
 
     def controlled(self, own: Functional, record: Record, batch_size: int) -> Functional:
         """As ``Controls.controlled``."""
@@ -105,7 +120,44 @@ def linear_controls(run: Run, quantity: Quantity) -> LinearControls:
         return np.concatenate(found)
 
     sizes = [b for b in dict.fromkeys(run.batch_sizes) if run.sgd.design.variance_factor(b) != 0]
-    return LinearControls(descent.weights, {b: slopes(b) for b in sizes})
+    found = {b: slopes(b) for b in sizes}
+    factors = {b: float(run.sgd.design.variance_factor(b)) for b in sizes}
+    return LinearControls(
+        descent.weights, found, {b: factors[b] * _noise_along(run.sgd, descent, found[b]) for b in sizes}
+    )
+
+
+def _noise_along(sgd: SGD, descent: _Descent, slope: Array) -> float:
+    r"""The variance of :math:`\beta^\top (w_t - \bar w_t)` over c(b), less what noise adds to later noise.
+
+    To :math:`\operatorname{Cov}(w_t)` every step adds the noise at :math:`\bar w` and that of the deviation from it;
+    without the second, that is a bound from below.
+
+    Returns:
+        0 for coefficients of arrays, and where the data are so many that it would take long.
+    """
+    asked, remembered = (len(descent.path), slope.tobytes()), _remembered(sgd)
+    if asked not in remembered:
+        remembered[asked] = _computed_noise(sgd, descent, slope)
+    return remembered[asked]
+
+
+@once_for_each
+def _remembered(sgd: SGD) -> dict[tuple[int, bytes], float]:
+    """Bounds that were computed before, by the step and the coefficients."""
+    return {}
+
+
+def _computed_noise(sgd: SGD, descent: _Descent, slope: Array) -> float:
+    data, chain = sgd.problem.data, Chain.of(sgd)
+    if slope.ndim > 1 or len(data.numbers()[0]) * slope.size**2 * len(descent.path) > _OPERATIONS:
+        return 0.0
+    landscape, total = landscape_of(sgd), 0.0
+    for alpha, weights in reversed([*zip(map(float, sgd.step_sizes(len(descent.path))), descent.path, strict=True)]):
+        total += alpha**2 * float(gradient_noise(data, GradientMap(chain, slope[None]))(weights[None])[0])
+        after, before = landscape.gradient(np.stack([weights + slope, weights]))
+        slope = slope - alpha * (after - before)
+    return total
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,11 +165,13 @@ class _Descent:
     r"""Gradient descent.
 
     Attributes:
+        path: :math:`\bar w_0, \dots, \bar w_{t-1}`.
         weights: :math:`\bar w_t`, shape (d,).
         largest: The largest entry on the way, in absolute value.
         scale: The size of the weights at t and of those that fit the data best: how far contributions curve.
     """
 
+    path: list[Array]
     weights: Array
     largest: float
     scale: float
@@ -138,10 +192,11 @@ def _descents(sgd: SGD) -> dict[int, _Descent]:
 
 def _descended(sgd: SGD, step: int) -> _Descent:
     landscape, weights = landscape_of(sgd), np.ravel(np.asarray(sgd.start, dtype=np.float64))
-    largest = float(np.abs(weights).max())
+    largest, path = float(np.abs(weights).max()), []
     with np.errstate(over="ignore", invalid="ignore"):
         for alpha in map(float, sgd.step_sizes(step)):
+            path.append(weights)
             weights = weights - alpha * landscape.gradient(weights[None])[0]
             largest = float(np.maximum(largest, np.abs(weights).max()))  # a NaN stays
     scale = max(float(np.abs(weights).max()), float(np.abs(reference_weights(sgd.problem.data)).max()))
-    return _Descent(weights, largest, scale or 1.0)
+    return _Descent(path, weights, largest, scale or 1.0)

@@ -89,7 +89,7 @@ def linearised_moments(sgd: SGD, step: int, batch_sizes: Sequence[int]) -> Linea
         for alpha in map(float, sgd.step_sizes(step)):
             gradient, hessian, noise = derivatives(weights, covariance)
             update = unit - alpha * (hessian + decay * unit)
-            covariance = update @ covariance @ update.T + alpha**2 * factors * noise
+            covariance = update @ covariance @ update.T + alpha * (alpha * factors * noise)
             weights = weights - alpha * (gradient + decay * weights)
             sizes = np.append(np.abs(weights), np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)))
             largest = max(largest, float(sizes.max())) if np.isfinite(sizes).all() else np.inf

@@ -28,6 +28,14 @@ class Controls(Protocol):
         """The process's part of a record."""
         ...
 
+    def least_variance(self, batch_size: int) -> float:
+        """A bound from theory on the variance of what is taken off a number; 0 where none is known."""
+        ...
+
+    def scale(self, batch_size: int) -> float:
+        """The size of the terms that what is taken off is a sum of, to which rounding is relative; 0 if not known."""
+        ...
+
     def controlled(self, own: Functional, record: Record, batch_size: int) -> Functional:
         """A contribution of the process, less what is known to have mean 0."""
         ...
