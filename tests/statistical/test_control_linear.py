@@ -93,9 +93,8 @@ def test_what_is_linear_in_the_weights_has_no_error_left(name, quantity):
 
 def test_another_mean_would_be_seen(judge, monkeypatch):
     """The power of the comparisons above: gradient descent that is one step ahead, and what the estimate says of it."""
-    sgd, descended = PROCESSES["with replacement"], linear._descended
-    monkeypatch.setattr(linear, "_descents", lambda sgd: {})
-    monkeypatch.setattr(linear, "_descended", lambda sgd, step: descended(sgd, step - 1))
+    sgd, descent = PROCESSES["with replacement"], linear._descent
+    monkeypatch.setattr(linear, "_descent", lambda sgd, step: descent(sgd, step - 1))
     ask = partial(sv.estimate_gradient_variance, sgd, 2, [3], replicates=4096, seed=801, control_variate=True)
     (warning,) = ask().warnings
     assert warning.startswith(

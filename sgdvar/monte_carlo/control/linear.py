@@ -17,6 +17,7 @@ there is to mean weights and mean gradients, whose estimates are then without er
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,39 +122,28 @@ def linear_controls(run: Run, quantity: Quantity) -> LinearControls:
 
     sizes = [b for b in dict.fromkeys(run.batch_sizes) if run.sgd.design.variance_factor(b) != 0]
     found = {b: slopes(b) for b in sizes}
-    factors = {b: float(run.sgd.design.variance_factor(b)) for b in sizes}
-    return LinearControls(
-        descent.weights, found, {b: factors[b] * _noise_along(run.sgd, descent, found[b]) for b in sizes}
-    )
+    numbers = [b for b in sizes if found[b].ndim == 1]
+    noise = {b: _noise_along(run.sgd, run.steps[0], tuple(found[b].tolist())) for b in numbers}
+    least = {b: float(run.sgd.design.variance_factor(b)) * noise[b] for b in numbers}
+    return LinearControls(descent.weights, found, least)
 
 
-def _noise_along(sgd: SGD, descent: _Descent, slope: Array) -> float:
+@once_for_each
+def _noise_along(sgd: SGD, step: int, coefficients: tuple[float, ...]) -> float:
     r"""The variance of :math:`\beta^\top (w_t - \bar w_t)` over c(b), less what noise adds to later noise.
 
     To :math:`\operatorname{Cov}(w_t)` every step adds the noise at :math:`\bar w` and that of the deviation from it;
     without the second, that is a bound from below.
 
     Returns:
-        0 for coefficients of arrays, and where the data are so many that it would take long.
+        0 where steps or data are so many that it would take long.
     """
-    asked, remembered = (len(descent.path), slope.tobytes()), _remembered(sgd)
-    if asked not in remembered:
-        remembered[asked] = _computed_noise(sgd, descent, slope)
-    return remembered[asked]
-
-
-@once_for_each
-def _remembered(sgd: SGD) -> dict[tuple[int, bytes], float]:
-    """Bounds that were computed before, by the step and the coefficients."""
-    return {}
-
-
-def _computed_noise(sgd: SGD, descent: _Descent, slope: Array) -> float:
-    data, chain = sgd.problem.data, Chain.of(sgd)
-    if slope.ndim > 1 or len(data.numbers()[0]) * slope.size**2 * len(descent.path) > _OPERATIONS:
+    data, chain, slope = sgd.problem.data, Chain.of(sgd), np.array(coefficients)
+    if len(data.numbers()[0]) * slope.size**2 * step > _OPERATIONS:
         return 0.0
     landscape, total = landscape_of(sgd), 0.0
-    for alpha, weights in reversed([*zip(map(float, sgd.step_sizes(len(descent.path))), descent.path, strict=True)]):
+    *path, _ = _path(sgd, step)
+    for alpha, weights in reversed([*zip(map(float, sgd.step_sizes(step)), path, strict=True)]):
         total += alpha**2 * float(gradient_noise(data, GradientMap(chain, slope[None]))(weights[None])[0])
         after, before = landscape.gradient(np.stack([weights + slope, weights]))
         slope = slope - alpha * (after - before)
@@ -165,38 +155,30 @@ class _Descent:
     r"""Gradient descent.
 
     Attributes:
-        path: :math:`\bar w_0, \dots, \bar w_{t-1}`.
         weights: :math:`\bar w_t`, shape (d,).
         largest: The largest entry on the way, in absolute value.
         scale: The size of the weights at t and of those that fit the data best: how far contributions curve.
     """
 
-    path: list[Array]
     weights: Array
     largest: float
     scale: float
 
 
-def _descent(sgd: SGD, step: int) -> _Descent:
-    known = _descents(sgd)
-    if step not in known:
-        known[step] = _descended(sgd, step)
-    return known[step]
-
-
 @once_for_each
-def _descents(sgd: SGD) -> dict[int, _Descent]:
-    """What was computed before, by the step."""
-    return {}
-
-
-def _descended(sgd: SGD, step: int) -> _Descent:
-    landscape, weights = landscape_of(sgd), np.ravel(np.asarray(sgd.start, dtype=np.float64))
-    largest, path = float(np.abs(weights).max()), []
+def _descent(sgd: SGD, step: int) -> _Descent:
+    largest = 0.0
     with np.errstate(over="ignore", invalid="ignore"):
-        for alpha in map(float, sgd.step_sizes(step)):
-            path.append(weights)
-            weights = weights - alpha * landscape.gradient(weights[None])[0]
+        for weights in _path(sgd, step):
             largest = float(np.maximum(largest, np.abs(weights).max()))  # a NaN stays
     scale = max(float(np.abs(weights).max()), float(np.abs(reference_weights(sgd.problem.data)).max()))
-    return _Descent(path, weights, largest, scale or 1.0)
+    return _Descent(weights, largest, scale or 1.0)
+
+
+def _path(sgd: SGD, step: int) -> Iterator[Array]:
+    r""":math:`\bar w_0, \dots, \bar w_t`."""
+    landscape, weights = landscape_of(sgd), np.ravel(np.asarray(sgd.start, dtype=np.float64))
+    yield weights
+    for alpha in map(float, sgd.step_sizes(step)):
+        weights = weights - alpha * landscape.gradient(weights[None])[0]
+        yield weights

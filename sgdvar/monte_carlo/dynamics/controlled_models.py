@@ -92,24 +92,16 @@ class ControlledModelDynamics:
         return batch_size
 
 
+@once_for_each
 def controlled_model_dynamics_of(sgd: SGD, step: int) -> ControlledModelDynamics:
     """The dynamics of a process of numbers and its linearised SGD up to a step, made once for each process.
 
     Raises:
         ValueError: Gradient descent diverges, or the functions of the model do not take or return what they must.
     """
-    known = _known(sgd)
-    if step not in known:
-        ExampleLoss.of(sgd).check(float_parts(sgd), sgd.problem.data, is_twice=True)
-        plain, (path, means) = ModelDynamics.of(sgd), _descent(sgd, step)
-        known[step] = ControlledModelDynamics(plain.examples, path, means, plain.decay, plain.loss)
-    return known[step]
-
-
-@once_for_each
-def _known(sgd: SGD) -> dict[int, ControlledModelDynamics]:
-    """What was made before, by the step."""
-    return {}
+    ExampleLoss.of(sgd).check(float_parts(sgd), sgd.problem.data, is_twice=True)
+    plain, (path, means) = ModelDynamics.of(sgd), _descent(sgd, step)
+    return ControlledModelDynamics(plain.examples, path, means, plain.decay, plain.loss)
 
 
 def _descent(sgd: SGD, step: int) -> Sequence[tuple[Array, ...]]:
