@@ -94,9 +94,7 @@ def estimate_difference(
     count = sgd.weight_count
 
     def measure(record: Record, _: int) -> list[Summary]:
-        parts = [
-            own(Record(*(rows[:, k * count : (k + 1) * count] for rows in record)), b) for k, b in enumerate(sizes)
-        ]
+        parts = [own(record.part(slice(k * count, (k + 1) * count)), b) for k, b in enumerate(sizes)]
         return [*(summarise(_difference(a, b)) for a, b in pairwise(parts)), *map(summarise, parts)]
 
     pairs = len(sizes) - 1

@@ -83,3 +83,29 @@ def outcomes(sgd, step, batch_size) -> Outcomes:
         known = [(chance, weights - float(alpha) * gradient) for chance, weights, gradient in rows]
     chances, weights, gradients = map(np.array, zip(*rows, strict=True))
     return Outcomes(sgd, chances, weights, gradients)
+
+
+def linearised_outcomes(sgd, step, batch_size, derivatives):
+    """Gradient descent, its Hessian, and the deviation that each sequence of batches leads to, with its chance.
+
+    Args:
+        sgd: The process.
+        step: t.
+        batch_size: b.
+        derivatives: From the process and weights to every example's gradient and Hessian.
+    """
+    chances = example_chances(sgd.problem.data)
+    path = np.concatenate([np.ravel(part) for part in sgd.parts]).astype(float)
+    known = [(1.0, np.zeros_like(path))]
+    for alpha in sgd.step_sizes(step):
+        gradients, hessians = derivatives(sgd, path)
+        drawn = [
+            (chance, gradients[batch].mean(axis=0) - chances @ gradients, hessians[batch].mean(axis=0))
+            for batch, chance in batches(sgd, batch_size)
+        ]
+        known = [
+            (chance * own, deviation - alpha * (noise + hessian @ deviation))
+            for (chance, deviation), (own, noise, hessian) in product(known, drawn)
+        ]
+        path = path - alpha * (chances @ gradients)
+    return path, np.tensordot(chances, derivatives(sgd, path)[1], 1), *map(np.array, zip(*known, strict=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache, partial
-from itertools import product
 
 import jax
 import numpy as np
@@ -12,18 +11,13 @@ import pytest
 import sgdvar as sv
 from sgdvar.monte_carlo.control import variates as control_module
 from sgdvar.monte_carlo.control.linearised import linearised_moments, linearised_operations
-from sgdvar.monte_carlo.control.variates import (
-    ControlVariates,
-    coefficients,
-    control_variates,
-    influence,
-)
+from sgdvar.monte_carlo.control.variates import ControlVariates, coefficients, control_variates
 from sgdvar.monte_carlo.dynamics.chain import GradientMap
 from sgdvar.monte_carlo.dynamics.controlled import controlled_dynamics_of
 from sgdvar.monte_carlo.landscapes.moments import batch_moments, landscape_of
 from sgdvar.monte_carlo.running.trajectories import Record, Trajectories
-from sgdvar.monte_carlo.statistics.summaries import summarise_mean, summarise_variance
-from tests.statistical.brute_force import batches, example_chances, outcomes
+from sgdvar.monte_carlo.statistics.summaries import Functional, summarise_mean, summarise_variance
+from tests.statistical.brute_force import linearised_outcomes, outcomes
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(3, 2)), RNG.normal(size=(3, 2))
@@ -78,32 +72,13 @@ def derivatives(sgd, weights):
         return tuple(map(np.asarray, differentiated(weights, data.X, data.y, sgd.problem.weight_decay, shapes)))
 
 
-def linearised_outcomes(sgd, step, batch_size):
-    """Gradient descent, its Hessian, and the deviation that each sequence of batches leads to, with its chance."""
-    chances = example_chances(sgd.problem.data)
-    path = np.concatenate([np.ravel(layer) for layer in sgd.layers]).astype(float)
-    known = [(1.0, np.zeros_like(path))]
-    for alpha in sgd.step_sizes(step):
-        gradients, hessians = derivatives(sgd, path)
-        drawn = [
-            (chance, gradients[batch].mean(axis=0) - chances @ gradients, hessians[batch].mean(axis=0))
-            for batch, chance in batches(sgd, batch_size)
-        ]
-        known = [
-            (chance * own, deviation - alpha * (noise + hessian @ deviation))
-            for (chance, deviation), (own, noise, hessian) in product(known, drawn)
-        ]
-        path = path - alpha * (chances @ gradients)
-    return path, np.tensordot(chances, derivatives(sgd, path)[1], 1), *map(np.array, zip(*known, strict=True))
-
-
 @pytest.mark.parametrize("name", PROCESSES)
 @pytest.mark.parametrize("step", [0, 1, 2])
 def test_moments_are_those_of_every_sequence_of_batches(name, step):
     sgd, sizes = PROCESSES[name], [1, 2]
     known = linearised_moments(sgd, step, sizes)
     for b, covariance in zip(sizes, known.covariance, strict=True):
-        path, hessian, chances, deviations = linearised_outcomes(sgd, step, b)
+        path, hessian, chances, deviations = linearised_outcomes(sgd, step, b, derivatives)
         np.testing.assert_allclose(known.weights, path, rtol=1e-12)
         np.testing.assert_allclose(known.hessian, hessian, rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(chances @ deviations, 0, atol=1e-14)
@@ -201,12 +176,16 @@ def measured(sgd, quantity, record, batch_size):
     }[quantity]
 
 
+def network_part(variates, record):
+    return record.part(slice(len(variates.whitening)))
+
+
 @cache
 def fitted(sgd, quantity, step, batch_size):
     """The control variates, and their coefficients from a pilot."""
     variates = control_variates(sgd, step, [batch_size], 1e16)[batch_size]
     pilot = simulated(sgd, step, batch_size, 4096, seed=701, is_pilot=True)
-    seen = influence(*measured(sgd, quantity, variates.process(pilot), batch_size))
+    seen = Functional.of(*measured(sgd, quantity, network_part(variates, pilot), batch_size)).influence
     return variates, variates.fit(pilot, seen)
 
 
@@ -214,10 +193,10 @@ def estimated(sgd, quantity, step, batch_size, replicates, *, seed):
     """A controlled estimate, the same replicates without control, and the variance ratio."""
     variates, beta = fitted(sgd, quantity, step, batch_size)
     record = simulated(sgd, step, batch_size, replicates, seed=seed)
-    offsets, vectors = measured(sgd, quantity, variates.process(record), batch_size)
+    offsets, vectors = measured(sgd, quantity, network_part(variates, record), batch_size)
     own = (offsets, offsets - variates.correction(record, beta))
     plain, controlled = (summarise_mean(s) if vectors is None else summarise_variance(vectors, s) for s in own)
-    return controlled, plain, variance_ratio(influence(offsets, vectors), variates(record), beta)
+    return controlled, plain, variance_ratio(Functional.of(offsets, vectors).influence, variates(record), beta)
 
 
 @pytest.mark.parametrize("name", PROCESSES)

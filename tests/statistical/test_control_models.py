@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache, partial
-from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +18,7 @@ from sgdvar.monte_carlo.control.variates import control_variates
 from sgdvar.monte_carlo.dynamics.base import dynamics_of
 from sgdvar.monte_carlo.dynamics.controlled_models import controlled_model_dynamics_of
 from sgdvar.monte_carlo.running.trajectories import Record, Trajectories
-from tests.statistical.brute_force import batches, example_chances, outcomes
+from tests.statistical.brute_force import linearised_outcomes, outcomes
 from tests.statistical.test_models import PROCESSES as SMOOTH, X, Y
 
 RNG = np.random.default_rng(12)
@@ -77,30 +76,12 @@ def derivatives(sgd, weights):
         return tuple(map(np.asarray, differentiated(sgd, weights)))
 
 
-def linearised_outcomes(sgd, step, batch_size):
-    """Gradient descent, and the deviation that each sequence of batches leads to, with its chance."""
-    chances, path = example_chances(sgd.problem.data), np.concatenate([np.ravel(part) for part in sgd.parts])
-    known = [(1.0, np.zeros_like(path))]
-    for alpha in sgd.step_sizes(step):
-        gradients, hessians = derivatives(sgd, path)
-        drawn = [
-            (chance, gradients[batch].mean(axis=0) - chances @ gradients, hessians[batch].mean(axis=0))
-            for batch, chance in batches(sgd, batch_size)
-        ]
-        known = [
-            (chance * own, deviation - alpha * (noise + hessian @ deviation))
-            for (chance, deviation), (own, noise, hessian) in product(known, drawn)
-        ]
-        path = path - alpha * (chances @ gradients)
-    return path, np.tensordot(chances, derivatives(sgd, path)[1], 1), *map(np.array, zip(*known, strict=True))
-
-
 @pytest.mark.parametrize("name", PROCESSES)
 def test_moments_are_those_of_every_sequence_of_batches(name):
     sgd, sizes = PROCESSES[name], [1, 2]
     known = linearised_moments(sgd, 2, sizes)
     for b, covariance in zip(sizes, known.covariance, strict=True):
-        path, hessian, chances, deviations = linearised_outcomes(sgd, 2, b)
+        path, hessian, chances, deviations = linearised_outcomes(sgd, 2, b, derivatives)
         np.testing.assert_allclose(known.weights, path, rtol=1e-12)
         np.testing.assert_allclose(known.hessian, hessian, rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(chances @ deviations, 0, atol=1e-14)

@@ -10,7 +10,7 @@ import numpy as np
 from sgdvar.data import GaussianPopulation
 from sgdvar.monte_carlo.control.budget import check_budget
 from sgdvar.monte_carlo.control.linearised import linearised_operations
-from sgdvar.monte_carlo.control.variates import ControlVariates, control_variates, influence
+from sgdvar.monte_carlo.control.variates import ControlVariates, control_variates
 from sgdvar.monte_carlo.dynamics.base import Dynamics
 from sgdvar.monte_carlo.dynamics.controlled import controlled_dynamics_of
 from sgdvar.monte_carlo.dynamics.controlled_models import controlled_model_dynamics_of
@@ -54,7 +54,7 @@ class FittedControls:
 
     def process(self, record: Record) -> Record:
         """As ``Controls.process``."""
-        return Record(record.weights[:, : self.weights], record.gradients[:, : self.weights])
+        return record.part(slice(self.weights))
 
     def least_variance(self, batch_size: int) -> float:
         """As ``Controls.least_variance``: a pilot has shown the variances that there must be, or coefficients are 0."""
@@ -107,8 +107,8 @@ def fitted_controls(run: Run, own: Contribution) -> FittedControls:
     def fitted(b: int) -> list[float]:
         record = pilots.pilot(b, 2 * _PILOT)
         testing, fitting = (record.only(slice(first, first + _PILOT)) for first in (0, _PILOT))
-        beta = variates[b].fit(fitting, _influence(own(variates[b].process(fitting), b)))
-        known = _influence(own(variates[b].process(testing), b))
+        known, target = (own(part.part(slice(sgd.weight_count)), b).influence for part in (testing, fitting))
+        beta = variates[b].fit(fitting, target)
         left = known - variates[b].correction(testing, beta)
         pays = np.var(left, axis=0).sum() < np.var(known, axis=0).sum()  # or else no coefficient is better
         return list((beta if pays else np.zeros_like(beta)).tolist())
@@ -116,10 +116,6 @@ def fitted_controls(run: Run, own: Contribution) -> FittedControls:
     found = decided_by_first(lambda: [fitted(b) for b in sizes])
     coefficients = {b: np.asarray(beta) for b, beta in zip(sizes, found, strict=True)}
     return FittedControls(dynamics, sgd.weight_count, variates, coefficients)
-
-
-def _influence(own: Functional) -> Array:
-    return influence(own.offsets, own.vectors if own.weights.size else None)
 
 
 def _dynamics(sgd: SGD, step: int) -> Dynamics:
@@ -132,7 +128,7 @@ def _dynamics(sgd: SGD, step: int) -> Dynamics:
 def _pilot_seconds(pilots: Trajectories, own: Contribution, weights: int, batch_size: int) -> float:
     """A forecast for the pilot at one batch size, and for what its replicates contribute."""
     simulating = 2 * _PILOT / pilots.block_size * pilots.seconds_per_block(batch_size) / workers()
-    start = Record(*(rows[:_PROBE, :weights] for rows in pilots.at_start()))
+    start = pilots.at_start().only(slice(_PROBE)).part(slice(weights))
     own(start, batch_size)  # compiles
     began = time.perf_counter()
     own(start, batch_size)

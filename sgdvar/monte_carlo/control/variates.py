@@ -29,7 +29,6 @@ __all__ = [
     "ControlVariates",
     "coefficients",
     "control_variates",
-    "influence",
 ]
 
 _FEATURES = 256  # roughly; a pilot of thousands of replicates tells so many coefficients
@@ -129,11 +128,6 @@ class ControlVariates:
         values = [((deviations @ form) * deviations).sum(axis=1) for form in self.forms]
         return np.reshape(values, (len(self.forms), len(deviations))) - self.means[:, None]
 
-    def process(self, record: Record) -> Record:
-        """The process's part of a record."""
-        d = len(self.whitening)
-        return Record(record.weights[:, :d], record.gradients[:, :d])
-
 
 def control_variates(
     sgd: SGD, step: int, batch_sizes: Sequence[int], limit: float
@@ -166,18 +160,6 @@ def _remembered(sgd: SGD) -> dict[tuple[int, ...], LinearisedMoments]:
     return {}
 
 
-def influence(offsets: Array | None, vectors: Array | None) -> Array:
-    """What each replicate contributes to the mean of ``offsets`` plus the variance of ``vectors``, about its mean.
-
-    Args:
-        offsets: s, shape ``(N, *shape)``; None for 0.
-        vectors: h, shape (N, m); None where there is no variance.
-    """
-    squares = 0.0 if vectors is None else ((vectors - vectors.mean(axis=0)) ** 2).sum(axis=1)
-    total = np.asarray(squares if offsets is None else offsets + squares)
-    return np.asarray(total - total.mean(axis=0))
-
-
 def coefficients(influences: Array, features: Array) -> Array:
     r"""The :math:`\beta` of least squares.
 
@@ -192,7 +174,7 @@ def coefficients(influences: Array, features: Array) -> Array:
     shape = (features.shape[1], *influences.shape[1:])
     if not (np.isfinite(targets).all() and np.isfinite(features).all()) or features.shape[1] == 0:
         return np.zeros(shape)
-    centred = features - features.mean(axis=0)
+    centred, deviations = features - features.mean(axis=0), targets - targets.mean(axis=0)
     gram = centred.T @ centred  # features are near to orthonormal, so that squares lose nothing
     ridge = max(_RIDGE * float(np.trace(gram)), np.finfo(np.float64).tiny)  # some may not vary, or vary together
-    return np.linalg.solve(gram + ridge * np.eye(len(gram)), centred.T @ targets).reshape(shape)
+    return np.linalg.solve(gram + ridge * np.eye(len(gram)), centred.T @ deviations).reshape(shape)

@@ -19,9 +19,14 @@ from sgdvar.monte_carlo.samplers.protocol import Leaf
 from sgdvar.problems import DifferentiableModel
 from sgdvar.process import SGD
 
-__all__ = ["GRADIENT_LIMIT", "Dynamics", "LayerDynamics", "dynamics_of"]
+__all__ = ["GRADIENT_LIMIT", "Dynamics", "LayerDynamics", "dynamics_of", "room_for"]
 
 GRADIENT_LIMIT = 1e48  # sums of sixth powers of anything smaller are floating-point numbers
+
+
+def room_for(step: int) -> int:
+    """The length of arrays by step, up to one: few lengths, few compilations."""
+    return int(2 ** max(4, step.bit_length()))
 
 
 class Dynamics(Protocol):

@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from sgdvar.memory import once_for_each
-from sgdvar.monte_carlo.dynamics.base import GRADIENT_LIMIT
+from sgdvar.monte_carlo.dynamics.base import GRADIENT_LIMIT, room_for
 from sgdvar.monte_carlo.dynamics.chain import Chain
 from sgdvar.monte_carlo.dynamics.example_draws import ExampleDraws
 from sgdvar.monte_carlo.dynamics.models import ExampleLoss, ModelDynamics, float_parts
@@ -21,8 +21,6 @@ from sgdvar.process import SGD
 from sgdvar.scalars import Array
 
 __all__ = ["ControlledModelDynamics", "controlled_model_dynamics_of"]
-
-_LEAST_STEPS = 16  # there is room for; few lengths, few compilations
 
 
 @jax.tree_util.register_dataclass
@@ -108,8 +106,7 @@ def _descent(sgd: SGD, step: int) -> Sequence[tuple[Array, ...]]:
     """Gradient descent up to a step, and the gradients without weight decay there, by the parts of the weights."""
     landscape, decay = ModelLandscape.of(sgd, sgd.problem.data), float(sgd.problem.weight_decay)
     loss = replace(landscape, decay=0.0)
-    room = 2 ** max(_LEAST_STEPS.bit_length() - 1, step.bit_length())
-    path = np.zeros((room, sgd.weight_count))
+    path = np.zeros((room_for(step), sgd.weight_count))
     means = np.zeros_like(path)
     weights = np.concatenate([np.ravel(part) for part in float_parts(sgd)])
     for t, alpha in enumerate([*map(float, sgd.step_sizes(step)), 0.0]):

@@ -23,7 +23,7 @@ from jax.sharding import NamedSharding
 
 from sgdvar.errors import BudgetExceededError, NonFiniteError
 from sgdvar.exact import stable_step_size
-from sgdvar.monte_carlo.dynamics.base import GRADIENT_LIMIT, Dynamics
+from sgdvar.monte_carlo.dynamics.base import GRADIENT_LIMIT, Dynamics, room_for
 from sgdvar.monte_carlo.running.compiled import simulate
 from sgdvar.monte_carlo.running.devices import available_bytes, cores, local_mesh, settings, spec, workers
 from sgdvar.monte_carlo.samplers.protocol import Float64
@@ -57,6 +57,10 @@ class Record(NamedTuple):
 
     weights: Array
     gradients: Array
+
+    def part(self, entries: slice) -> Record:
+        """What some of the entries did."""
+        return Record(self.weights[:, entries], self.gradients[:, entries])
 
     def only(self, replicates: slice) -> Record:
         """What some of the replicates did."""
@@ -246,8 +250,8 @@ class Trajectories:
 
     @property
     def _schedule_length(self) -> int:
-        """Room for the steps of a schedule: few lengths, few compilations."""
-        return int(2 ** max(4, self.steps[-1].bit_length()))
+        """Room for the steps of a schedule."""
+        return room_for(self.steps[-1])
 
     @cached_property
     def _schedule(self) -> tuple[Array, Array]:
