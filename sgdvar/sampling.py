@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import TypeAlias
 
 from sgdvar.scalars import check_count, check_flag
@@ -164,7 +165,7 @@ class BatchDesign:
         self.check_fresh("a polynomial in 1/b")
         return self._factor_line
 
-    @property
+    @cached_property
     def _factor_line(self) -> tuple[Fraction, Fraction]:
         n = self.max_batch_size
         if n is None:

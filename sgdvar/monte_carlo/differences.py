@@ -15,7 +15,7 @@ from sgdvar.monte_carlo.estimation import assembled, requested_run, squared_erro
 from sgdvar.monte_carlo.quantities import gradient_variance_of
 from sgdvar.monte_carlo.running.runs import RunOptions, digest
 from sgdvar.monte_carlo.running.trajectories import Record
-from sgdvar.monte_carlo.statistics.summaries import Functional, Summary, summarise
+from sgdvar.monte_carlo.statistics.summaries import Functional, Summary, summarise, summarise_parts
 from sgdvar.problems import DifferentiableModel
 from sgdvar.process import SGD, check_process
 
@@ -93,15 +93,20 @@ def estimate_difference(
     own = quantity.conditional or quantity.plain
     count = sgd.weight_count
 
+    def contributions(record: Record) -> tuple[list[Functional], list[Functional]]:
+        """To the differences, and to the estimates themselves."""
+        alone = [own(record.part(slice(k * count, (k + 1) * count)), b) for k, b in enumerate(sizes)]
+        return [_difference(a, b) for a, b in pairwise(alone)], alone
+
     def measure(record: Record, _: int) -> list[Summary]:
-        parts = [own(record.part(slice(k * count, (k + 1) * count)), b) for k, b in enumerate(sizes)]
-        return [*(summarise(_difference(a, b)) for a, b in pairwise(parts)), *map(summarise, parts)]
+        differences, alone = contributions(record)
+        return [*map(summarise, differences), *map(summarise, alone)]
+
+    def deciding(record: Record, _: int) -> Callable[[int], list[Summary]]:
+        differences, _alone = contributions(record)
+        return lambda parts: [summarise_parts(functional, parts) for functional in differences]
 
     pairs = len(sizes) - 1
-
-    def deciding(record: Record, b: int) -> Callable[[slice], list[Summary]]:
-        return lambda rows: measure(record.only(rows), b)[:pairs]
-
     how = "plain" if quantity.conditional is None else "conditional"
     about = f"differences of {quantity.name} between {list(sizes)}, {how}, {digest(quantity.details)}"
     (row,) = run.summaries(measure, about, deciding=deciding, is_signed=True, nested=sizes)[sizes[-1]]

@@ -26,6 +26,7 @@ from sgdvar.monte_carlo.statistics.summaries import (
     summarise,
     summarise_mean,
     summarise_pairs,
+    summarise_parts,
 )
 from sgdvar.problems import LinearRegression
 from sgdvar.process import SGD
@@ -95,11 +96,11 @@ def estimated(run: Run, quantity: Quantity, control_variate: bool = False) -> Es
 
     eps = float(np.finfo(run.precision).eps)
 
-    def deciding(record: Record, b: int) -> Callable[[slice], list[Summary]]:
+    def deciding(record: Record, b: int) -> Callable[[int], list[Summary]]:
         _, known, functional = contributions(record, b)
         if controls is not None and has_missed(*summaries_of_control(known, functional), controls, b, eps):
             functional = known
-        return lambda rows: [summarise(functional.only(rows))]
+        return lambda parts: [summarise_parts(functional, parts)]
 
     def measure(record: Record, b: int) -> list[Summary]:
         """Of the estimate, of plain trajectories, of the control variate, of pairs, and of rounding in float32."""

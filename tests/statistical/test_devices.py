@@ -103,6 +103,7 @@ def test_a_chunk_beyond_memory_is_refused_with_the_numbers():
 
 def test_a_block_beyond_memory_is_refused_with_the_numbers(monkeypatch):
     monkeypatch.setattr(trajectories, "available_bytes", lambda: 1000)
+    monkeypatch.setattr(trajectories, "_ALWAYS_THERE", 0)
     with pytest.raises(
         sv.BudgetExceededError,
         match=r"a block of replicates must fit into memory, got .* for 2,048 replicates .* and 1e\+03 bytes are "

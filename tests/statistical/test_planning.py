@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ import pytest
 import sgdvar as sv
 from sgdvar.monte_carlo.dynamics.base import dynamics_of
 from sgdvar.monte_carlo.running import planning, trajectories
+from sgdvar.monte_carlo.running.runs import _first_of_parts
 from sgdvar.monte_carlo.running.trajectories import Trajectories
+from sgdvar.monte_carlo.statistics.summaries import Functional, summarise_mean, summarise_parts, summarise_variance
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(12, 3)), RNG.normal(size=12)
@@ -75,3 +79,29 @@ def test_a_call_simulates_several_blocks_unless_that_leaves_a_core_without_work(
     assert sizes(short, 14) == [3, 4, 3, 4]
     assert sizes(short, 17) == [2, 3, 3, 3, 3, 3]  # an even number of calls, as short as the longest allows
     assert sizes(long, 9) == [1] * 9  # whose calls take long enough
+
+
+@pytest.mark.parametrize("block", [2048, 1024, 256, 64])
+@pytest.mark.parametrize("measured", [True, False], ids=["first that is measured", "decided by itself"])
+def test_a_pilot_is_summarised_in_groups_one_after_the_other(sgd, monkeypatch, block, measured):
+    """Whatever the blocks that it is simulated in, and whether all that is measured is summarised or only a part."""
+    monkeypatch.setattr(trajectories, "_BLOCK", block)
+    monkeypatch.setattr(trajectories, "_TILE", 64)
+    own = Trajectories(sgd, dynamics_of(sgd), (1, 3), seed=0)
+    records = [
+        simulated for chunk in own.chunks(own.blocks(2, 2048, is_pilot=True)) for simulated in own.simulate(chunk)
+    ]
+
+    def measure(record, b):
+        return [summarise_variance(record.gradients), summarise_mean(record.weights)]
+
+    def deciding(record, b):
+        return lambda parts: [summarise_parts(Functional.of(vectors=record.gradients), parts)]
+
+    decided = partial(_first_of_parts, measure) if measured else deciding
+    plan = planning.Plan(own, [2], measure, "a test", 60.0, decided)
+    for step, found in enumerate(plan._pilot([2])[2]):
+        size = min(block, planning._GROUP)
+        gradients = np.concatenate([record[step].gradients for record in records]).reshape(-1, size, 3)
+        assert found.count == size
+        np.testing.assert_allclose(found.value, gradients.var(axis=1, ddof=1).sum(axis=1), rtol=1e-12)

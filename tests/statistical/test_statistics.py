@@ -15,9 +15,11 @@ from sgdvar.monte_carlo.statistics.summaries import (
     Functional,
     Summary,
     bounded_interval,
+    summarise,
     summarise_covariance,
     summarise_mean,
     summarise_pairs,
+    summarise_parts,
     summarise_variance,
 )
 
@@ -73,9 +75,9 @@ def test_the_standard_error_is_right_where_all_squared_deviations_are_equal():
 def test_the_variance_of_a_population_is_estimated_without_bias(name):
     population = np.array([[0.0], [1.0], [5.0]])
     samples = [population[list(picks)] for picks in product(range(3), repeat=3)]
-    summarise = {"mean": summarise_mean, "variance": summarise_variance, "covariance": summarise_covariance}[name]
+    summary_of = {"mean": summarise_mean, "variance": summarise_variance, "covariance": summarise_covariance}[name]
     expected = population.mean() if name == "mean" else population.var()
-    np.testing.assert_allclose(np.mean([summarise(sample).value for sample in samples]), expected)
+    np.testing.assert_allclose(np.mean([summary_of(sample).value for sample in samples]), expected)
 
 
 @pytest.mark.parametrize("name", SUMMARISE)
@@ -91,12 +93,54 @@ def test_merged_blocks_have_the_value_of_the_whole(name, cuts):
         np.testing.assert_allclose(merged.skewness, whole.skewness, rtol=1e-10)
 
 
+def fields_of(summary):
+    return {name: np.asarray(value) for name, value in vars(summary).items()}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize(
+    "functional",
+    [
+        Functional.of(vectors=VECTORS),
+        Functional.of(OFFSETS, VECTORS),
+        Functional(OFFSETS, VECTORS, np.array([1.0, -2.0, 0.5])),
+        Functional.of(OFFSETS),
+        Functional.of(VECTORS),
+        Functional.of(VECTORS[:, :, None] * VECTORS[:, None]),
+    ],
+    ids=["variance", "mean plus variance", "weighed", "number", "vector", "matrix"],
+)
+def test_parts_side_by_side_are_summarised_as_each_by_itself(functional, count):
+    size = 60 // count
+    alone = [summarise(functional.only(slice(k * size, (k + 1) * size))) for k in range(count)]
+    together = summarise_parts(functional, count)
+    for k, expected in enumerate(alone):
+        for found in (together.sets(k), Summary.of_sets(alone).sets(k)):
+            for name, value in fields_of(expected).items():
+                np.testing.assert_array_equal(fields_of(found)[name], value, err_msg=name)
+        for name in ("value", "standard_error", "second_order", "skewness"):
+            np.testing.assert_allclose(getattr(together, name)[k], getattr(expected, name), rtol=1e-13)
+    merged = reduce(Summary.merge, alone)
+    for name, value in fields_of(together.together()).items():
+        np.testing.assert_allclose(value, fields_of(merged)[name], rtol=1e-9, atol=1e-9, err_msg=name)
+
+
+def test_covariances_side_by_side_are_merged_as_one_by_one():
+    alone = [summarise_covariance(part) for part in np.split(VECTORS, 5)]
+    together, merged = Summary.of_sets(alone), reduce(Summary.merge, alone)
+    np.testing.assert_allclose(together.together().value, merged.value, rtol=1e-12)
+    np.testing.assert_allclose(together.together().standard_error, merged.standard_error, rtol=1e-9)
+    for k, expected in enumerate(alone):
+        np.testing.assert_array_equal(together.value[k], expected.value)
+        np.testing.assert_allclose(together.standard_error[k], expected.standard_error, rtol=1e-13)
+
+
 @pytest.mark.parametrize("name", ["variance", "covariance"])
 def test_centring_at_block_means_changes_a_standard_error_by_the_inverse_block_size(name):
     vectors = np.random.default_rng(1).normal(size=(8192, 3)) + 10
-    summarise = {"variance": summarise_variance, "covariance": summarise_covariance}[name]
-    whole = summarise(vectors)
-    merged = reduce(Summary.merge, (summarise(block) for block in np.split(vectors, 8)))
+    summary_of = {"variance": summarise_variance, "covariance": summarise_covariance}[name]
+    whole = summary_of(vectors)
+    merged = reduce(Summary.merge, (summary_of(block) for block in np.split(vectors, 8)))
     np.testing.assert_allclose(merged.standard_error, whole.standard_error, rtol=5 / 1024)
     np.testing.assert_allclose(merged.skewness, whole.skewness, atol=0.05)
 
@@ -107,27 +151,27 @@ def test_merging_does_not_cancel_for_a_small_variance_about_a_large_mean():
     np.testing.assert_allclose(merged.value, vectors.var(ddof=1), rtol=1e-9)
 
 
-@pytest.mark.parametrize("summarise", [summarise_mean, summarise_variance, summarise_covariance])
-def test_replicates_that_are_all_the_same_have_no_error_at_all(summarise):
+@pytest.mark.parametrize("summary_of", [summarise_mean, summarise_variance, summarise_covariance])
+def test_replicates_that_are_all_the_same_have_no_error_at_all(summary_of):
     block = np.full((1000, 2), 0.1)
-    summary = summarise(block).merge(summarise(block[:7]))
+    summary = summary_of(block).merge(summary_of(block[:7]))
     assert not summary.standard_error.any()
-    assert (summary.value == (0.1 if summarise is summarise_mean else 0)).all()
+    assert (summary.value == (0.1 if summary_of is summarise_mean else 0)).all()
 
 
 def test_the_uncertainty_of_the_relative_variance_is_its_spread_over_pilots(judge):
     """And, up to terms of second order, what the jackknife over the groups gives."""
     vectors = np.random.default_rng(502).exponential(size=(400, 4096, 1))
-    pilots = [[summarise_variance(part) for part in np.split(own, 16)] for own in vectors]
-    found = [relative_variance(reduce(Summary.merge, groups), groups) for groups in pilots]
+    pilots = [summarise_parts(Functional.of(vectors=own), 16) for own in vectors]
+    found = [relative_variance(groups.together(), groups) for groups in pilots]
     kappas, squares = np.array(found).T ** [[1], [2]]
     spread = (kappas - kappas.mean()) ** 2
     error = (squares - spread).std() / np.sqrt(len(pilots))
     judge.agree(float(squares.mean()), float(spread.mean()), error)
     judge.disagree(float(squares.mean()) / 2, float(spread.mean()), error)
-    whole, groups = reduce(Summary.merge, pilots[0]), pilots[0]
+    groups = [summarise_variance(part) for part in np.split(vectors[0], 16)]
     without = np.array([kappa_of(groups[:i] + groups[i + 1 :]) for i in range(16)])
-    value, uncertainty = relative_variance(whole, groups)
+    value, uncertainty = relative_variance(reduce(Summary.merge, groups), Summary.of_sets(groups))
     np.testing.assert_allclose(value, kappa_of(groups))
     np.testing.assert_allclose(uncertainty, np.sqrt(15 / 16 * ((without - without.mean()) ** 2).sum()), rtol=0.1)
 
@@ -138,12 +182,12 @@ def kappa_of(groups):
 
 
 def test_a_value_of_zero_is_none_to_refer_to_unless_it_is_certain():
-    assert needed_replicates([summarise_mean(np.array([1.0, -1.0]))] * 3, 0.01) == np.inf
-    assert needed_replicates([summarise_mean(np.zeros(2))] * 3, 0.01) == 0
+    assert needed_replicates(Summary.of_sets([summarise_mean(np.array([1.0, -1.0]))] * 3), 0.01) == np.inf
+    assert needed_replicates(Summary.of_sets([summarise_mean(np.zeros(2))] * 3), 0.01) == 0
 
 
-def pilot(summarise, values):
-    return [summarise(block) for block in np.split(values, 16)]
+def pilot(summary_of, values):
+    return Summary.of_sets([summary_of(block) for block in np.split(values, 16)])
 
 
 @pytest.mark.parametrize("shape", [(4096,), (4096, 5)])
@@ -162,7 +206,7 @@ def test_rare_replicates_tell_a_value_that_is_never_negative_from_zero():
     means, variances = pilot(summarise_mean, values), pilot(summarise_variance, values[:, None])
     assert needed_replicates(means, 0.1, is_signed=True) == np.inf  # for all it knows they may be cancelled by others
     for groups in (means, variances):
-        np.testing.assert_allclose(kappa_of(groups), 4096 / 3, rtol=0.05)
+        np.testing.assert_allclose(relative_variance(groups.together(), groups)[0], 4096 / 3, rtol=0.05)
         assert 100 * 4096 / 3 < needed_replicates(groups, 0.1) < 500 * 4096 / 3
 
 
@@ -179,7 +223,7 @@ def test_replicates_that_are_planned_reach_the_error(share):
 
 def test_a_pilot_without_reference_says_what_it_saw():
     values = np.random.default_rng(505).normal(size=(4096, 2))
-    summary = reduce(Summary.merge, pilot(summarise_mean, values))
+    summary = pilot(summarise_mean, values).together()
     size, error = np.linalg.norm(summary.value), np.linalg.norm(summary.standard_error)
     assert no_reference(summary, 8) == (
         f"relative_error must have a value other than 0 to refer to, got a value of norm {size:.2g} +- {error:.2g} "

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import TypeVar
 
 import jax
@@ -110,8 +111,8 @@ class Chain:
 
     def slices(self) -> list[slice]:
         """Where the entries of each layer lie among all."""
-        ends = np.cumsum([math.prod(shape) for shape in self.shapes]).tolist()
-        return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+        ends = accumulate((math.prod(shape) for shape in self.shapes), initial=0)
+        return [slice(start, end) for start, end in pairwise(ends)]
 
     def layers(self, weights: Array) -> list[Array]:
         """The layers in N rows of weights, shape (N, d)."""

@@ -94,7 +94,8 @@ class Landscape:
         layers = self.chain.layers(weights)
         signal = rows_times(products(layers)[-1] - self.origin, self.hessian) - self.slope
         parts = zip(pulled_back(layers, signal), layers, strict=True)
-        flat = [(part + self.decay * layer).reshape(len(weights), -1) for part, layer in parts]
+        decayed = (part + self.decay * layer if self.decay else part for part, layer in parts)
+        flat = [part.reshape(len(weights), -1) for part in decayed]
         return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
 
     def rounding(self, weights: Array) -> float:

@@ -98,12 +98,10 @@ class _Quadratic:
 
     def trace(self, weights: Array) -> Array:
         """The trace at weights of shape (N, q, p): shape (N,)."""
-        q = len(self.origin)
-        units = np.broadcast_to(np.eye(q), (len(weights), q, q))
-        omega = np.concatenate([weights - self.origin, units], axis=2)
-        total = np.zeros(len(weights))
+        p, errors, total = self.origin.shape[1], weights - self.origin, np.zeros(len(weights))
         for k, l, form in self.forms:
-            total += np.einsum("np,np->n", omega[:, k] @ form, omega[:, l])
+            slopes = errors[:, k] @ form[:p, :p] + form[p + k, :p]
+            total += np.einsum("np,np->n", slopes, errors[:, l]) + (errors[:, k] @ form[:p, p + l] + form[p + k, p + l])
         return np.maximum(total, 0)
 
 

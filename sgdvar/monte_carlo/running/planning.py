@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import TypeAlias
 
 from sgdvar.errors import BudgetExceededError
@@ -20,8 +19,8 @@ from sgdvar.monte_carlo.statistics.summaries import Summary
 
 __all__ = ["Deciding", "Plan"]
 
-Deciding: TypeAlias = Callable[[Record, int], Callable[[slice], Sequence[Summary]]]
-"""From what replicates did at one step, and the batch size, to the summaries of any of them."""
+Deciding: TypeAlias = Callable[[Record, int], Callable[[int], Sequence[Summary]]]
+"""From what replicates did at one step, and the batch size, to summaries of so many equal parts, side by side."""
 
 _LEAST = 1024  # replicates for a relative error: with fewer, the normal approximation means little
 _PILOT = 2048  # replicates of the pilot
@@ -38,7 +37,7 @@ class Plan:
         measure: What becomes of the replicates.
         about: Names the measure, and all that it depends on beside the process.
         time_budget: Seconds.
-        deciding: Makes the summaries, of some replicates, that must reach the relative error.
+        deciding: Makes the summaries that must reach the relative error.
         is_signed: Whether what they estimate may have either sign, so that it may be 0 without being certain.
         nested: Batch sizes that are simulated together with each of ``batch_sizes``.
     """
@@ -77,7 +76,7 @@ class Plan:
             for groups in pilots:
                 needed = needed_replicates(groups, relative_error, is_signed=self.is_signed)
                 if needed == math.inf:
-                    raise ValueError(no_reference(reduce(Summary.merge, groups), b))
+                    raise ValueError(no_reference(groups.together(), b))
                 demand[b] = max(_LEAST, demand[b], math.ceil(needed))
         self._check_budget(demand, "raise relative_error=")
         return demand
@@ -93,28 +92,25 @@ class Plan:
             known.update({(*what, b): own.seconds_per_block(b) + measuring for b in self.batch_sizes})
         return {b: known[*what, b] for b in self.batch_sizes}
 
-    def _pilot(self, batch_sizes: Sequence[int]) -> dict[int, list[list[Summary]]]:
-        """Summaries of groups of replicates: for each batch size, one list per step and deciding summary."""
+    def _pilot(self, batch_sizes: Sequence[int]) -> dict[int, list[Summary]]:
+        """Summaries of groups of replicates: for each batch size, one for each step and deciding summary."""
         trajectories = self.trajectories
         blocks = [block for b in batch_sizes for block in trajectories.blocks(b, _PILOT, is_pilot=True)]
         chunks = trajectories.chunks(blocks)
         groups: dict[int, list[list[Summary]]] = {}
         for chunk, results in zip(chunks, side_by_side(self._grouped, chunks), strict=True):
-            for block, lists in zip(chunk, results, strict=True):
-                known = groups.setdefault(block.batch_size, [[] for _ in lists])
-                for own, new in zip(known, lists, strict=True):
-                    own.extend(new)
-        return groups
+            for block, row in zip(chunk, results, strict=True):
+                groups.setdefault(block.batch_size, []).append(row)
+        return {b: [_concatenated(column) for column in zip(*rows, strict=True)] for b, rows in groups.items()}
 
-    def _grouped(self, chunk: Sequence[Block]) -> list[list[list[Summary]]]:
+    def _grouped(self, chunk: Sequence[Block]) -> list[list[Summary]]:
+        """For each block the summaries of its groups."""
+
+        def of_groups(record: Record, block: Block) -> Sequence[Summary]:
+            return self.deciding(record, block.batch_size)(max(1, block.count // _GROUP))
+
         records = zip(chunk, self.trajectories.simulate(chunk), strict=True)
-        return [[own for record in kept for own in self._of_groups(record, block)] for block, kept in records]
-
-    def _of_groups(self, record: Record, block: Block) -> list[list[Summary]]:
-        """For each deciding summary those of groups of replicates."""
-        summaries = self.deciding(record, block.batch_size)
-        rows = [summaries(slice(i, i + _GROUP)) for i in range(0, block.count, _GROUP)]
-        return [list(column) for column in zip(*rows, strict=True)]
+        return [[own for record in kept for own in of_groups(record, block)] for block, kept in records]
 
     def _check_budget(self, demand: Mapping[int, int], remedy: str, *, what: str = "simulation") -> None:
         needed = self._needed(demand, self._seconds())
@@ -134,6 +130,13 @@ class Plan:
         """The seconds that a demand takes."""
         block_size = self.trajectories.block_size
         return sum(math.ceil(count / block_size) * seconds[b] for b, count in demand.items()) / workers()
+
+
+def _concatenated(groups: Sequence[Summary]) -> Summary:
+    """The groups of all blocks side by side."""
+    if len(groups) == 1:
+        return groups[0]
+    return Summary.of_sets([own.sets(i) for own in groups for i in range(len(own.influence))])
 
 
 @once_for_each

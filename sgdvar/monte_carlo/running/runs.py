@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -23,7 +23,8 @@ from sgdvar.monte_carlo.running.planning import Deciding, Plan
 from sgdvar.monte_carlo.running.processes import check_same, decided_by_first, process_count, process_index, together
 from sgdvar.monte_carlo.running.progress import Progress, reporter
 from sgdvar.monte_carlo.running.totals import Cells
-from sgdvar.monte_carlo.running.trajectories import Precision, Trajectories
+from sgdvar.monte_carlo.running.trajectories import Precision, Record, Trajectories
+from sgdvar.monte_carlo.statistics.summaries import Summary
 from sgdvar.problems import DifferentiableModel
 from sgdvar.process import SGD, check_process
 from sgdvar.scalars import check_count, check_sequence, is_real
@@ -172,8 +173,8 @@ class Run:
         together(lambda: (self.trajectories, checkpoint and checkpoint.load()))  # refuse before anything is simulated
         trajectories = self.trajectories
         with reporter(self.progress) as report:
-            first = deciding or (lambda record, b: lambda rows: measure(record.only(rows), b)[:1])
-            plan = Plan(trajectories, batch_sizes, measure, about, self.time_budget, first, is_signed, nested)
+            decided = deciding or partial(_first_of_parts, measure)
+            plan = Plan(trajectories, batch_sizes, measure, about, self.time_budget, decided, is_signed, nested)
             demand = decided_by_first(lambda: {str(b): count for b, count in self._demand(plan).items()})
             counts = {int(b): count for b, count in demand.items()}
             return Execution(trajectories, counts, measure, report, checkpoint).cells()
@@ -216,6 +217,17 @@ class Run:
         if not isinstance(problem, DifferentiableModel):
             return "none"
         return ExampleLoss.of(self.sgd).digest(float_parts(self.sgd), problem.data)
+
+
+def _first_of_parts(measure: Measure, record: Record, batch_size: int) -> Callable[[int], Sequence[Summary]]:
+    """The first summary that is measured, of the parts of a record."""
+
+    def of_parts(count: int) -> Sequence[Summary]:
+        size = len(record.weights) // count
+        parts = [record.only(slice(k * size, (k + 1) * size)) for k in range(count)]
+        return [Summary.of_sets([measure(part, batch_size)[0] for part in parts])]
+
+    return of_parts
 
 
 def digest(arrays: Sequence[Any]) -> str:

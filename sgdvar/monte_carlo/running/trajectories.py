@@ -42,6 +42,7 @@ _ACCELERATOR_CHUNK = 2**17  # replicates that keep an accelerator busy
 _CALL_STEPS = 2**17  # of all replicates together, for which a call on a core has room
 _CALL_NUMBERS = 2**19  # weights in the records of a call on a core, if it is of several blocks
 _SMALLEST_CALL, _LARGEST_CALL = 2**19, 2**22  # weights and draws of all replicates and steps, worth a call on a core
+_ALWAYS_THERE = 2**24  # bytes, fewer than JAX itself takes: to ask for what there is takes longer than to fill them
 _MEMORY_SHARE = 4  # a chunk of default size takes at most the available memory over this
 _COPIES = 4  # of the records of a chunk are in memory at a time
 _PROBE = 512  # draws are enough to time a larger batch
@@ -110,8 +111,8 @@ class Trajectories:
 
     def __post_init__(self) -> None:
         blocks = self._fewest_blocks if self.chunk_size is None else self.chunk_blocks
-        needed, limit = blocks * self._block_bytes + 24 * self.steps[-1], available_bytes()
-        if needed > limit:
+        needed = blocks * self._block_bytes + 24 * self.steps[-1]
+        if needed > _ALWAYS_THERE and needed > (limit := available_bytes()):
             what, remedy = "a block of replicates", "record fewer or earlier steps"
             if self.chunk_size is not None:
                 what, remedy = f"chunk_size = {self.chunk_size:,}", "lower chunk_size="

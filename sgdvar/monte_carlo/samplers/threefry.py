@@ -20,6 +20,7 @@ __all__ = ["implementation", "threefry"]
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA  # of the key schedule
 _COUNTERS = 2**32  # the counters of which the upper word is 0
+_SHARED = (2**9, 2**12)  # so many words XLA divides between threads, whose waiting costs more than that saves
 
 
 def implementation() -> Hashable:
@@ -58,17 +59,15 @@ def _seed(seed: jax.Array) -> jax.Array:
     return jnp.stack([upper.astype(jnp.uint32), seed.astype(jnp.uint32)])
 
 
-def _counted(key: jax.Array, shape: Sequence[int]) -> tuple[jax.Array, jax.Array]:
-    """The blocks of the counters 0, 1, ... in the given shape."""
-    if math.prod(shape) > _COUNTERS:
-        raise ValueError(f"at most 2**32 random numbers must be asked for at once, got shape {tuple(shape)}")
-    lower = lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)
+def _blocks(key: jax.Array, first: jax.Array | int, shape: Sequence[int]) -> tuple[jax.Array, jax.Array]:
+    """The blocks of the counters from the first on, in the given shape."""
+    lower = jnp.asarray(first).astype(jnp.uint32) + lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)
     blocks: tuple[jax.Array, jax.Array] = threefry(key, jnp.zeros_like(lower), lower)
     return blocks
 
 
 def _split(key: jax.Array, shape: Sequence[int]) -> jax.Array:
-    return jnp.stack(_counted(key, shape), axis=-1)
+    return jnp.stack(_blocks(key, 0, shape), axis=-1)
 
 
 def _fold_in(key: jax.Array, data: jax.Array | int) -> jax.Array:
@@ -76,11 +75,28 @@ def _fold_in(key: jax.Array, data: jax.Array | int) -> jax.Array:
 
 
 def _random_bits(key: jax.Array, bit_width: int, shape: Sequence[int]) -> jax.Array:
-    x, y = _counted(key, shape)
-    words: jax.Array = x ^ y
-    if bit_width == 64:
-        words = x.astype(jnp.uint64) << jnp.uint64(32) | y.astype(jnp.uint64)
-    return words.astype(f"uint{bit_width}")
+    size = math.prod(shape)
+    if size > _COUNTERS:
+        raise ValueError(f"at most 2**32 random numbers must be asked for at once, got shape {tuple(shape)}")
+
+    def words(first: jax.Array | int, shape: Sequence[int]) -> jax.Array:
+        x, y = _blocks(key, first, shape)
+        result: jax.Array = x ^ y
+        if bit_width == 64:
+            result = x.astype(jnp.uint64) << jnp.uint64(32) | y.astype(jnp.uint64)
+        return result.astype(f"uint{bit_width}")
+
+    if not (_SHARED[0] < size <= _SHARED[1] and shape[0] % 2 == 0):
+        return words(0, shape)
+    half = [shape[0] // 2, *shape[1:]]
+
+    def put(part: jax.Array, known: jax.Array) -> jax.Array:
+        new = words(part * (size // 2), half)
+        result: jax.Array = lax.dynamic_update_slice_in_dim(known, new, part * half[0], 0)  # what one thread does
+        return result
+
+    both: jax.Array = lax.fori_loop(jnp.int32(0), jnp.int32(2), put, jnp.zeros(shape, f"uint{bit_width}"))
+    return both
 
 
 _UNROLLED = define_prng_impl(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from functools import reduce
 
 import numpy as np
 
@@ -16,7 +14,7 @@ _FROM_ZERO = 3  # standard errors by which a value that may have either sign mus
 _MARGIN = 3  # standard errors by which the pilot's variance is taken to be larger than estimated
 
 
-def needed_replicates(groups: Sequence[Summary], relative_error: float, *, is_signed: bool = False) -> float:
+def needed_replicates(groups: Summary, relative_error: float, *, is_signed: bool = False) -> float:
     r"""The replicates that a relative standard error needs, as far as a pilot can tell.
 
     The squared relative error of N replicates is :math:`\kappa / N + 2 \rho^2 / N^2`, in which :math:`\rho` is the
@@ -26,7 +24,7 @@ def needed_replicates(groups: Sequence[Summary], relative_error: float, *, is_si
     standard errors; of one that is never negative, such as a variance, any estimate but 0 is enough.
 
     Args:
-        groups: Summaries of at least two sets of replicates of equal size.
+        groups: At least two sets of replicates, side by side.
         relative_error: A positive number.
         is_signed: Whether the value may have either sign, so that it may be 0 although replicates vary.
 
@@ -34,7 +32,7 @@ def needed_replicates(groups: Sequence[Summary], relative_error: float, *, is_si
         A bound on the N that reaches it; 0 for a value that is 0 without error, infinite where there is none to refer
         to (``no_reference`` says so).
     """
-    whole = reduce(Summary.merge, groups)
+    whole = groups.together()
     size, error = (float(np.linalg.norm(array)) for array in (whole.value, whole.standard_error))
     if size == error == 0:
         return 0.0
@@ -46,20 +44,22 @@ def needed_replicates(groups: Sequence[Summary], relative_error: float, *, is_si
     return needed if math.isfinite(needed) else math.inf
 
 
-def relative_variance(whole: Summary, groups: Sequence[Summary]) -> tuple[float, float]:
+def relative_variance(whole: Summary, groups: Summary) -> tuple[float, float]:
     r"""The variance of q relative to the squared value, :math:`\kappa = N\,(\text{standard error}/|\text{value}|)^2`.
 
     Args:
         whole: The summary of all replicates, whose value is not 0.
-        groups: Those of at least two parts of equal size.
+        groups: Those of at least two parts of equal size, side by side.
 
     Returns:
         :math:`\kappa` and the standard error of it, from how the groups differ (the ratio is linearised).
     """
     size = float(np.linalg.norm(whole.value))
-    kappa, *parts = (known.count * float(np.sum((known.standard_error / size) ** 2)) for known in (whole, *groups))
-    values = np.array([np.sum(group.value / size * (whole.value / size)) for group in groups])
-    return kappa, float(np.std(parts - 2 * kappa * values, ddof=1)) / math.sqrt(len(groups))
+    entries = tuple(range(1, groups.value.ndim))
+    kappa = whole.count * float(np.sum((whole.standard_error / size) ** 2))
+    parts = groups.count * np.sum((groups.standard_error / size) ** 2, axis=entries)
+    values = np.sum(groups.value / size * (whole.value / size), axis=entries)
+    return kappa, float(np.std(parts - 2 * kappa * values, ddof=1)) / math.sqrt(len(parts))
 
 
 def no_reference(pilot: Summary, batch_size: int) -> str:
