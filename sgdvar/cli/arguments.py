@@ -199,11 +199,21 @@ def _add_estimate(commands: Any) -> None:
         help="simulate the last batch, too (default: average over it exactly, given the last weights, where the "
         "quantity has a last batch)",
     )  # fmt: skip
+    target.add_argument(
+        "--control-variate", action="store_true",
+        help="take off what is known to have mean 0, SGD linearised along gradient descent: far fewer replicates for "
+        "the same error at small step sizes (default: off; not for weight-covariance)",
+    )  # fmt: skip
     accuracy = parser.add_argument_group("how accurately")
     add_accuracy(accuracy)
     accuracy.add_argument(
         "--level", type=number("a level", above=0, below=1), default=Fraction(95, 100), metavar="P",
         help="nominal chance that an interval covers, each on its own (default: 0.95)",
+    )  # fmt: skip
+    accuracy.add_argument(
+        "--interval", choices=("nominal", "guaranteed"), default="nominal",
+        help="nominal: by the normal approximation; guaranteed: covers at least at this level whatever the number of "
+        "replicates, on finite data, for a quantity to which no replicate contributes less than 0 (default: nominal)",
     )  # fmt: skip
     add_effort(accuracy, "the simulation of a step")
     execution = parser.add_argument_group("how it is carried out")

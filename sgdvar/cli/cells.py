@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 import sgdvar as sv
 from sgdvar.cli.numbers import percent_text
+from sgdvar.monte_carlo.control.evidence import left_out
 from sgdvar.monte_carlo.statistics.intervals import LARGEST_SHARE
 from sgdvar.scalars import Array
 
 __all__ = ["Cell", "Estimates", "cells_of"]
 
+_METHODS: dict[str, Literal["asymptotic", "finite-sample"]] = {"nominal": "asymptotic", "guaranteed": "finite-sample"}
 _ROUNDING = 1e-12  # relative; a smaller standard error is 0
 
 
@@ -32,7 +35,8 @@ class Cell:
         replicates: The number of trajectories.
         gain: By which conditioning divided the variance of the estimate; infinite where it left none.
         largest_share: The largest share of one replicate in the sum of squares behind the standard error.
-        is_trusted: Whether no replicate dominates the standard error, or chance has no part in the value.
+        is_certain: Whether chance has no part in the value.
+        is_left_out: Whether replicates contradict the control variate, which is left out.
     """
 
     step: int
@@ -45,7 +49,13 @@ class Cell:
     replicates: int
     gain: float
     largest_share: float
-    is_trusted: bool
+    is_certain: bool
+    is_left_out: bool
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the standard error is to be trusted: no replicate dominates it, nothing shows that others are due."""
+        return self.is_certain or (self.largest_share <= LARGEST_SHARE and not self.is_left_out)
 
     def entries(self) -> Iterator[tuple[str, float, float, float, float]]:
         """Index (counted from 0; empty for a scalar), value, standard error, lower and upper end of each entry."""
@@ -65,6 +75,8 @@ class Estimates:
         facts: The setting in words.
         process: The process as the library prints it.
         conditional: Whether the last batch was averaged over exactly, given the last weights.
+        controlled: Whether a control variate was taken off.
+        interval: Which intervals: "nominal" or "guaranteed".
         accuracy: What was asked for: a relative error or a number of replicates.
         seed: The seed.
         precision: The floating-point numbers of the simulation.
@@ -76,6 +88,8 @@ class Estimates:
     facts: dict[str, str]
     process: str
     conditional: bool
+    controlled: bool
+    interval: str
     accuracy: dict[str, float]
     seed: int
     precision: str
@@ -88,8 +102,10 @@ class Estimates:
         doubtful = [cell for cell in self.cells if not cell.is_trusted]
         if not doubtful:
             return ""
-        worst = max(doubtful, key=lambda cell: cell.largest_share)
+        worst = max(doubtful, key=lambda cell: (cell.is_left_out, cell.largest_share))
         others = f" (and {len(doubtful) - 1} more)" if len(doubtful) > 1 else ""
+        if worst.is_left_out:
+            return f"at step {worst.step}{others}, {left_out(worst.batch_size, worst.replicates).removeprefix('at ')}"
         return (
             f"at step {worst.step}, b = {worst.batch_size}{others} one of {worst.replicates:,} replicates carries "
             f"{percent_text(worst.largest_share)} of the sum of squares behind the standard error, more than "
@@ -98,9 +114,9 @@ class Estimates:
         )
 
 
-def cells_of(estimate: sv.Estimate, design: sv.BatchDesign, level: float) -> list[Cell]:
-    """The cells of the estimates at one step, in the order of their batch sizes."""
-    lower, upper = estimate.interval(level)
+def cells_of(estimate: sv.Estimate, design: sv.BatchDesign, level: float, interval: str) -> list[Cell]:
+    """The cells of the estimates at one step, in the order of their batch sizes, with intervals of a kind."""
+    lower, upper = estimate.interval(level, _METHODS[interval])
     relative_errors = estimate.relative_error
     cells = []
     for k, b in enumerate(estimate.batch_sizes.tolist()):
@@ -118,7 +134,8 @@ def cells_of(estimate: sv.Estimate, design: sv.BatchDesign, level: float) -> lis
                 replicates=int(estimate.replicates[k]),
                 gain=float(estimate.gain[k]),
                 largest_share=share,
-                is_trusted=is_certain or share <= LARGEST_SHARE,
+                is_certain=is_certain,
+                is_left_out=left_out(b, int(estimate.replicates[k])) in estimate.warnings,
             )
         )
     return cells

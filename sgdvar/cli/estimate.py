@@ -30,11 +30,13 @@ class _Quantity:
         compute: The library's function.
         meaning: In words.
         has_batch: Whether there is a last batch that can be averaged over exactly.
+        has_control: Whether there is a control variate.
     """
 
     compute: Callable[..., sv.Estimate]
     meaning: str
     has_batch: bool = False
+    has_control: bool = True
 
 
 _QUANTITIES = {
@@ -51,7 +53,9 @@ _QUANTITIES = {
         sv.estimate_mean_gradient, "E g_t of the batch gradient, entry by entry, given w0", has_batch=True
     ),
     "mean-weights": _Quantity(sv.estimate_mean_weights, "E w_t, entry by entry, given w0"),
-    "weight-covariance": _Quantity(sv.estimate_weight_covariance, "Cov(w_t), entry by entry, given w0"),
+    "weight-covariance": _Quantity(
+        sv.estimate_weight_covariance, "Cov(w_t), entry by entry, given w0", has_control=False
+    ),
 }
 
 
@@ -99,11 +103,15 @@ def _find(arguments: Namespace, inputs: Inputs) -> Estimates:
         | {"quantity": quantity.meaning},
         process=repr(inputs.sgd),
         conditional=estimates[0].conditional,
+        controlled=estimates[0].controlled,
+        interval=arguments.interval,
         accuracy=_accuracy(arguments),
         seed=arguments.seed,
         precision=arguments.precision,
         level=level,
-        cells=tuple(cell for each in estimates for cell in cells_of(each, inputs.sgd.design, level)),
+        cells=tuple(
+            cell for each in estimates for cell in cells_of(each, inputs.sgd.design, level, arguments.interval)
+        ),
     )
 
 
@@ -118,6 +126,10 @@ def _options(arguments: Namespace, quantity: _Quantity) -> dict[str, Any]:
     }
     if quantity.has_batch:
         options["conditional"] = not arguments.plain
+    if arguments.control_variate:
+        if not quantity.has_control:
+            raise ValueError(f"--control-variate must not be given with --quantity {arguments.quantity}: there is none")
+        options["control_variate"] = True
     return options | _accuracy(arguments)
 
 

@@ -16,15 +16,21 @@ from sgdvar.cli.cells import Cell, Estimates
 from sgdvar.cli.numbers import estimate_texts, percent_text
 from sgdvar.cli.results import facts_text
 from sgdvar.monte_carlo.statistics.intervals import LARGEST_SHARE
+from sgdvar.scalars import Array
 
 __all__ = ["COLUMNS", "csv_text", "json_text", "page_text"]
 
 COLUMNS = (
-    "quantity", "conditional", "seed", "precision", "step", "batch_size", "index", "estimate", "standard_error",
-    "relative_error", "level", "lower", "upper", "replicates", "gain", "largest_share", "is_trusted",
+    "quantity", "conditional", "controlled", "seed", "precision", "step", "batch_size", "index", "estimate",
+    "standard_error", "relative_error", "interval", "level", "lower", "upper", "replicates", "gain", "largest_share",
+    "is_trusted",
 )  # fmt: skip
 """The header of the CSV."""
 
+_INTERVALS = {
+    "nominal": "normal approximation, so their level is nominal",
+    "guaranteed": "from bounds on what one pair of replicates contributes, for every number of replicates",
+}
 _TITLES = ("step", "b", "index", "estimate", "s.e.", "rel.", "from", "to", "replicates", "gain", "share")
 
 
@@ -36,9 +42,9 @@ def csv_text(found: Estimates) -> str:
     for cell in found.cells:
         for index, value, error, lower, upper in cell.entries():
             writer.writerow((
-                found.quantity, _word(found.conditional), found.seed, found.precision, cell.step, cell.batch_size,
-                index, value, error, cell.relative_error, found.level, lower, upper, cell.replicates, cell.gain,
-                cell.largest_share, _word(cell.is_trusted),
+                found.quantity, _word(found.conditional), _word(found.controlled), found.seed, found.precision,
+                cell.step, cell.batch_size, index, value, error, cell.relative_error, found.interval, found.level,
+                lower, upper, cell.replicates, cell.gain, cell.largest_share, _word(cell.is_trusted),
             ))  # fmt: skip
     return text.getvalue()
 
@@ -51,11 +57,12 @@ def json_text(found: Estimates, seconds: float) -> str:
         "process": found.process,
         "quantity": found.quantity,
         "conditional": found.conditional,
+        "controlled": found.controlled,
         "accuracy": found.accuracy,
         "seed": found.seed,
         "precision": found.precision,
         "level": found.level,
-        "intervals": "normal approximation, so their level is nominal",
+        "intervals": _INTERVALS[found.interval],
         "doubt": found.doubt,
         "results": [_record(cell) for cell in found.cells],
         "seconds": seconds,
@@ -79,8 +86,8 @@ def _record(cell: Cell) -> dict[str, Any]:
         "estimate": cell.value.tolist(),
         "standard_error": cell.standard_error.tolist(),
         "relative_error": _finite(cell.relative_error),
-        "lower": cell.lower.tolist(),
-        "upper": cell.upper.tolist(),
+        "lower": _numbers(cell.lower),
+        "upper": _numbers(cell.upper),
         "replicates": cell.replicates,
         "gain": _finite(cell.gain),
         "largest_share": cell.largest_share,
@@ -103,7 +110,7 @@ def _row(cell: Cell, index: str, value: float, error: float, lower: float, upper
         index,
         *estimate_texts(value, error),
         percent_text(cell.relative_error) if math.isfinite(cell.relative_error) else "inf",
-        *(estimate_texts(end, error)[0] for end in (lower, upper)),
+        *(estimate_texts(end, error)[0] if math.isfinite(end) else "inf" for end in (lower, upper)),
         f"{cell.replicates:,}",
         f"{cell.gain:.3g}",
         percent_text(cell.largest_share),
@@ -111,13 +118,16 @@ def _row(cell: Cell, index: str, value: float, error: float, lower: float, upper
 
 
 def _legend(found: Estimates) -> str:
-    how, gain = "plain trajectories", ""
-    if found.conditional:
-        how = "averaged exactly over the last batch, given the last weights"
-        gain = "; gain: by which that divided the variance of the estimate"
+    how = "averaged exactly over the last batch, given the last weights" if found.conditional else "plain trajectories"
+    how += ", with a control variate" if found.controlled else ""
+    gain = "; gain: by which that divided the variance of the estimate" if found.conditional or found.controlled else ""
+    level = f"{100 * found.level:g} %"
+    interval = f"nominal level {level} (normal approximation)"
+    if found.interval == "guaranteed":
+        interval = f"level {level} for every number of replicates, so wide that the estimate need not be in its middle"
     return (
-        f"estimate: {how}; s.e.: its standard error, rel.: relative to the estimate; from, to: interval of nominal "
-        f"level {100 * found.level:g} % (normal approximation){gain}; share: the largest of one replicate in the sum "
+        f"estimate: {how}; s.e.: its standard error, rel.: relative to the estimate; from, to: interval of {interval}"
+        f"{gain}; share: the largest of one replicate in the sum "
         f"of squares behind the s.e., not to be trusted above {percent_text(LARGEST_SHARE)}. Seed {found.seed}"
         f"{'' if found.precision == 'float64' else f', simulated in {found.precision}'}."
     )
@@ -129,3 +139,8 @@ def _word(truth: bool) -> str:
 
 def _finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
+
+
+def _numbers(array: Array) -> Any:
+    """A number or nested lists of numbers; a number that is infinite is null."""
+    return _finite(float(array)) if array.ndim == 0 else array.tolist()

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import sys
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 import sgdvar as sv
 from sgdvar.cli.estimate import _Quantity
 from sgdvar.loading import load_csv
+from sgdvar.monte_carlo.control.evidence import left_out
 from tests.cli.networks import NETWORK, settings
 
 STEPS, BATCH_SIZES, REPLICATES = (0, 2), (1, 3, 6), 500
@@ -28,6 +30,7 @@ QUANTITIES = {
     "mean-weights": sv.estimate_mean_weights,
     "weight-covariance": sv.estimate_weight_covariance,
 }
+FORMATS = ("text", "json", "csv")
 ARRAYS = {"mean-gradient": (2,), "mean-weights": (2,), "weight-covariance": (2, 2)}
 
 
@@ -118,6 +121,74 @@ def test_plain_simulates_the_last_batch_too(estimate, process):
     ]
     assert document["conditional"] is False
     assert matches(document["results"], expected)
+
+
+@pytest.mark.parametrize("quantity", [name for name in QUANTITIES if name != "weight-covariance"])
+def test_the_control_variate_is_that_of_the_library(estimate, process, quantity):
+    options = (*QUICK, "--quantity", quantity, "--control-variate")
+    document = json.loads(estimate(*options, "--format", "json")[1])
+    expected = [
+        QUANTITIES[quantity](process, step, BATCH_SIZES, replicates=REPLICATES, control_variate=True) for step in STEPS
+    ]
+    assert document["controlled"] is True
+    assert matches(document["results"], expected)
+    (line, *_) = csv.DictReader(io.StringIO(estimate(*options, "--format", "csv")[1]))
+    assert (line["controlled"], line["interval"]) == ("true", "nominal")
+    assert ", with a control variate; s.e.: its standard error" in " ".join(estimate(*options)[1].split())
+
+
+def test_a_control_variate_that_there_is_not_is_refused(estimate):
+    status, output, errors = estimate(*QUICK, "--quantity", "weight-covariance", "--control-variate")
+    assert (status, output) == (2, "")
+    assert "--control-variate must not be given with --quantity weight-covariance: there is none" in errors
+    status, output, errors = estimate(*QUICK, "--plain", "--control-variate")
+    assert (status, output) == (2, "")
+    assert "conditional must be True with control_variate=True" in errors
+
+
+def test_a_control_variate_that_is_left_out_is_in_doubt(estimate, process, monkeypatch):
+    expected = sv.estimate_gradient_variance(process, 2, [1, 3], replicates=REPLICATES, control_variate=True)
+    texts = tuple(left_out(b, REPLICATES) for b in (1, 3))
+    found = replace(expected, warnings=texts)
+    quantity = _Quantity(lambda *_, **__: found, "Var(g_t)")
+    monkeypatch.setattr("sgdvar.cli.estimate._QUANTITIES", {"gradient-variance": quantity})
+    status, output, _ = estimate(*QUICK, "--control-variate", "--format", "json")
+    document = json.loads(output)
+    assert status == 3
+    assert [row["is_trusted"] for row in document["results"]] == [False] * 4
+    assert document["doubt"].startswith("at step 2 (and 3 more), b = 1 the control variate is left out: its mean or")
+
+
+@pytest.mark.parametrize("sampling", ["without-replacement", "with-replacement"])
+def test_guaranteed_intervals_are_those_of_the_library(estimate, process, sampling):
+    options = (*QUICK, "--interval", "guaranteed", "--level", "0.9", "--sampling", sampling)
+    document = json.loads(estimate(*options, "--format", "json")[1])
+    sgd = (
+        process
+        if sampling == "without-replacement"
+        else sv.SGD(process.problem, [0, 0], process.step_size, sv.WithReplacement())
+    )
+    results = iter(document["results"])
+    for step in STEPS:
+        own = sv.estimate_gradient_variance(sgd, step, BATCH_SIZES, replicates=REPLICATES)
+        lower, upper = own.interval(0.9, "finite-sample")
+        for k in range(len(BATCH_SIZES)):
+            result = next(results)
+            assert (result["lower"], result["upper"]) == (plain(lower[k]), plain(upper[k]))
+    assert "every number of replicates" in document["intervals"]
+    assert "for every number of replicates" in " ".join(estimate(*options)[1].split())
+
+
+def test_guaranteed_intervals_without_a_bound_are_infinite_or_refused(estimate):
+    _, _, errors = estimate(*QUICK, "--quantity", "mean-weights", "--interval", "guaranteed")
+    assert "a finite-sample interval must be of a quantity to which no replicate contributes less than 0" in errors
+    options = ("--steps", "1", "--batch-sizes", "2", "--replicates", "500", "--step-size", "1/10")
+    how = (*NETWORK, "--model", "gaussian", "--interval", "guaranteed", "--format")
+    outputs = {form: estimate(*options, *how, form)[1] for form in FORMATS}
+    (result,) = json.loads(outputs["json"])["results"]
+    (line,) = csv.DictReader(io.StringIO(outputs["csv"]))
+    assert (result["upper"], line["upper"]) == (None, "inf")
+    assert " inf " in outputs["text"]
 
 
 def test_what_has_no_last_batch_is_plain_anyway(estimate):
