@@ -84,10 +84,11 @@ examples:
                                      stopped and started again, it goes on
 
 One row for each step and batch size: the estimate, its standard error, the
-replicates (independent trajectories) behind it, and an interval by the normal
-approximation. No exact value is computed or compared; that is what verify does.
-All steps are seen on the same trajectories, so errors at different steps are
-not independent; those at different batch sizes are.
+replicates (independent trajectories) behind it, and an interval, by the normal
+approximation unless --interval says guaranteed. No exact value is computed or
+compared; that is what verify does. All steps are seen on the same trajectories,
+so errors at different steps are not independent; those at different batch sizes
+are.
 
 exit status:
   0  done          3  done, but a standard error rests on few replicates
@@ -202,18 +203,21 @@ def _add_estimate(commands: Any) -> None:
     target.add_argument(
         "--control-variate", action="store_true",
         help="take off what is known to have mean 0, SGD linearised along gradient descent: far fewer replicates for "
-        "the same error at small step sizes (default: off; not for weight-covariance)",
+        "the same error at small step sizes (default: off; not for weight-covariance, nor with --plain for linear "
+        "regression)",
     )  # fmt: skip
     accuracy = parser.add_argument_group("how accurately")
     add_accuracy(accuracy)
     accuracy.add_argument(
         "--level", type=number("a level", above=0, below=1), default=Fraction(95, 100), metavar="P",
-        help="nominal chance that an interval covers, each on its own (default: 0.95)",
+        help="chance that an interval covers, each on its own: nominal, unless --interval says guaranteed (default: "
+        "0.95)",
     )  # fmt: skip
     accuracy.add_argument(
         "--interval", choices=("nominal", "guaranteed"), default="nominal",
         help="nominal: by the normal approximation; guaranteed: covers at least at this level whatever the number of "
-        "replicates, on finite data, for a quantity to which no replicate contributes less than 0 (default: nominal)",
+        "replicates, on finite data, for a quantity to which no replicate contributes less than 0; made without the "
+        "control variate (default: nominal)",
     )  # fmt: skip
     add_effort(accuracy, "the simulation of a step")
     execution = parser.add_argument_group("how it is carried out")

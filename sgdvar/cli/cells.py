@@ -33,7 +33,8 @@ class Cell:
         upper: Upper ends.
         relative_error: The standard error relative to the value, in Euclidean norms.
         replicates: The number of trajectories.
-        gain: By which conditioning divided the variance of the estimate; infinite where it left none.
+        gain: By which conditioning and the control variate divided the variance of the estimate; infinite where they
+            left none.
         largest_share: The largest share of one replicate in the sum of squares behind the standard error.
         is_certain: Whether chance has no part in the value.
         is_left_out: Whether replicates contradict the control variate, which is left out.
@@ -75,12 +76,12 @@ class Estimates:
         facts: The setting in words.
         process: The process as the library prints it.
         conditional: Whether the last batch was averaged over exactly, given the last weights.
-        controlled: Whether a control variate was taken off.
+        controlled: Whether a control variate was taken off, where it is not left out.
         interval: Which intervals: "nominal" or "guaranteed".
         accuracy: What was asked for: a relative error or a number of replicates.
         seed: The seed.
         precision: The floating-point numbers of the simulation.
-        level: The nominal level of the intervals.
+        level: The level of the intervals.
         cells: By step, and for each by batch size, in ascending order.
     """
 
@@ -105,7 +106,8 @@ class Estimates:
         worst = max(doubtful, key=lambda cell: (cell.is_left_out, cell.largest_share))
         others = f" (and {len(doubtful) - 1} more)" if len(doubtful) > 1 else ""
         if worst.is_left_out:
-            return f"at step {worst.step}{others}, {left_out(worst.batch_size, worst.replicates).removeprefix('at ')}"
+            text = left_out(worst.batch_size, worst.replicates).removeprefix(f"at b = {worst.batch_size} ")
+            return f"at step {worst.step}, b = {worst.batch_size}{others} {text}"
         return (
             f"at step {worst.step}, b = {worst.batch_size}{others} one of {worst.replicates:,} replicates carries "
             f"{percent_text(worst.largest_share)} of the sum of squares behind the standard error, more than "

@@ -31,12 +31,14 @@ class _Quantity:
         meaning: In words.
         has_batch: Whether there is a last batch that can be averaged over exactly.
         has_control: Whether there is a control variate.
+        has_bound: Whether no replicate contributes less than 0, so that there may be a bound on what one contributes.
     """
 
     compute: Callable[..., sv.Estimate]
     meaning: str
     has_batch: bool = False
     has_control: bool = True
+    has_bound: bool = True
 
 
 _QUANTITIES = {
@@ -50,11 +52,14 @@ _QUANTITIES = {
     ),
     "expected-loss": _Quantity(sv.estimate_expected_loss, "E L(w_t), given w0"),
     "mean-gradient": _Quantity(
-        sv.estimate_mean_gradient, "E g_t of the batch gradient, entry by entry, given w0", has_batch=True
+        sv.estimate_mean_gradient,
+        "E g_t of the batch gradient, entry by entry, given w0",
+        has_batch=True,
+        has_bound=False,
     ),
-    "mean-weights": _Quantity(sv.estimate_mean_weights, "E w_t, entry by entry, given w0"),
+    "mean-weights": _Quantity(sv.estimate_mean_weights, "E w_t, entry by entry, given w0", has_bound=False),
     "weight-covariance": _Quantity(
-        sv.estimate_weight_covariance, "Cov(w_t), entry by entry, given w0", has_control=False
+        sv.estimate_weight_covariance, "Cov(w_t), entry by entry, given w0", has_control=False, has_bound=False
     ),
 }
 
@@ -87,6 +92,7 @@ def estimate(arguments: Namespace, settings: Sequence[Inputs], began: float) -> 
 def _find(arguments: Namespace, inputs: Inputs) -> Estimates:
     """The estimates at every step and batch size."""
     quantity, level = _QUANTITIES[arguments.quantity], float(arguments.level)
+    _check(arguments, inputs, quantity)
     options = _options(arguments, quantity)
     steps = sorted(arguments.steps, reverse=True)  # what takes longest, or overflows, fails first
     estimates: list[sv.Estimate] = []
@@ -115,6 +121,28 @@ def _find(arguments: Namespace, inputs: Inputs) -> Estimates:
     )
 
 
+def _check(arguments: Namespace, inputs: Inputs, quantity: _Quantity) -> None:
+    """Refuses what cannot be had together before anything is simulated.
+
+    Raises:
+        ValueError: A control variate or a guaranteed interval that there is not.
+    """
+    if arguments.interval == "guaranteed" and not quantity.has_bound:
+        bounded = ", ".join(name for name, other in _QUANTITIES.items() if other.has_bound)
+        raise ValueError(
+            f"--interval guaranteed must come with a --quantity to which no replicate contributes less than 0, one of "
+            f"{bounded}; got {arguments.quantity}"
+        )
+    if arguments.control_variate and not quantity.has_control:
+        raise ValueError(f"--control-variate must not be given with --quantity {arguments.quantity}: there is none")
+    is_plain = arguments.plain and quantity.has_batch
+    if arguments.control_variate and is_plain and isinstance(inputs.sgd.problem, sv.LinearRegression):
+        raise ValueError(
+            "--control-variate must not be given with --plain for linear regression: it is made of the weights before "
+            "the last batch, and says nothing of that batch"
+        )
+
+
 def _options(arguments: Namespace, quantity: _Quantity) -> dict[str, Any]:
     """The library's arguments, other than the process, the step and the batch sizes."""
     options: dict[str, Any] = {
@@ -127,8 +155,6 @@ def _options(arguments: Namespace, quantity: _Quantity) -> dict[str, Any]:
     if quantity.has_batch:
         options["conditional"] = not arguments.plain
     if arguments.control_variate:
-        if not quantity.has_control:
-            raise ValueError(f"--control-variate must not be given with --quantity {arguments.quantity}: there is none")
         options["control_variate"] = True
     return options | _accuracy(arguments)
 

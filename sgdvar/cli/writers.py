@@ -42,9 +42,10 @@ def csv_text(found: Estimates) -> str:
     for cell in found.cells:
         for index, value, error, lower, upper in cell.entries():
             writer.writerow((
-                found.quantity, _word(found.conditional), _word(found.controlled), found.seed, found.precision,
-                cell.step, cell.batch_size, index, value, error, cell.relative_error, found.interval, found.level,
-                lower, upper, cell.replicates, cell.gain, cell.largest_share, _word(cell.is_trusted),
+                found.quantity, _word(found.conditional), _word(_is_controlled(found, cell)), found.seed,
+                found.precision, cell.step, cell.batch_size, index, value, error, cell.relative_error,
+                found.interval, found.level, lower, upper, cell.replicates, cell.gain, cell.largest_share,
+                _word(cell.is_trusted),
             ))  # fmt: skip
     return text.getvalue()
 
@@ -62,9 +63,10 @@ def json_text(found: Estimates, seconds: float) -> str:
         "seed": found.seed,
         "precision": found.precision,
         "level": found.level,
+        "interval": found.interval,
         "intervals": _INTERVALS[found.interval],
         "doubt": found.doubt,
-        "results": [_record(cell) for cell in found.cells],
+        "results": [_record(cell) | {"controlled": _is_controlled(found, cell)} for cell in found.cells],
         "seconds": seconds,
     }
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
@@ -124,13 +126,19 @@ def _legend(found: Estimates) -> str:
     level = f"{100 * found.level:g} %"
     interval = f"nominal level {level} (normal approximation)"
     if found.interval == "guaranteed":
-        interval = f"level {level} for every number of replicates, so wide that the estimate need not be in its middle"
+        interval = f"level {level} for every number of replicates, from pairs of them"
+        interval += " and without the control variate" if found.controlled else ""
     return (
         f"estimate: {how}; s.e.: its standard error, rel.: relative to the estimate; from, to: interval of {interval}"
         f"{gain}; share: the largest of one replicate in the sum "
         f"of squares behind the s.e., not to be trusted above {percent_text(LARGEST_SHARE)}. Seed {found.seed}"
         f"{'' if found.precision == 'float64' else f', simulated in {found.precision}'}."
     )
+
+
+def _is_controlled(found: Estimates, cell: Cell) -> bool:
+    """Whether a control variate was taken off a cell."""
+    return found.controlled and not cell.is_left_out
 
 
 def _word(truth: bool) -> str:

@@ -71,7 +71,8 @@ def matches(results: list[dict[str, object]], estimates: list[sv.Estimate], leve
             }
             for k, b in enumerate(one.batch_sizes)
         ]
-    return [{key: value for key, value in result.items() if key != "is_trusted"} for result in results] == expected
+    others = {"is_trusted", "controlled"}
+    return [{key: value for key, value in result.items() if key not in others} for result in results] == expected
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES)
@@ -143,7 +144,8 @@ def test_a_control_variate_that_there_is_not_is_refused(estimate):
     assert "--control-variate must not be given with --quantity weight-covariance: there is none" in errors
     status, output, errors = estimate(*QUICK, "--plain", "--control-variate")
     assert (status, output) == (2, "")
-    assert "conditional must be True with control_variate=True" in errors
+    assert "--control-variate must not be given with --plain for linear regression" in errors
+    assert estimate(*QUICK, "--quantity", "expected-loss", "--plain", "--control-variate")[0] == 0  # has no last batch
 
 
 def test_a_control_variate_that_is_left_out_is_in_doubt(estimate, process, monkeypatch):
@@ -156,7 +158,8 @@ def test_a_control_variate_that_is_left_out_is_in_doubt(estimate, process, monke
     document = json.loads(output)
     assert status == 3
     assert [row["is_trusted"] for row in document["results"]] == [False] * 4
-    assert document["doubt"].startswith("at step 2 (and 3 more), b = 1 the control variate is left out: its mean or")
+    assert [row["controlled"] for row in document["results"]] == [False] * 4
+    assert document["doubt"].startswith("at step 2, b = 1 (and 3 more) the control variate is left out: its mean or")
 
 
 @pytest.mark.parametrize("sampling", ["without-replacement", "with-replacement"])
@@ -175,13 +178,18 @@ def test_guaranteed_intervals_are_those_of_the_library(estimate, process, sampli
         for k in range(len(BATCH_SIZES)):
             result = next(results)
             assert (result["lower"], result["upper"]) == (plain(lower[k]), plain(upper[k]))
+    assert document["interval"] == "guaranteed"
     assert "every number of replicates" in document["intervals"]
-    assert "for every number of replicates" in " ".join(estimate(*options)[1].split())
+    text = " ".join(estimate(*options, "--control-variate")[1].split())
+    assert "for every number of replicates, from pairs of them and without the control variate; gain:" in text
 
 
 def test_guaranteed_intervals_without_a_bound_are_infinite_or_refused(estimate):
-    _, _, errors = estimate(*QUICK, "--quantity", "mean-weights", "--interval", "guaranteed")
-    assert "a finite-sample interval must be of a quantity to which no replicate contributes less than 0" in errors
+    for quantity in ("mean-weights", "mean-gradient", "weight-covariance"):
+        status, output, errors = estimate(*QUICK, "--quantity", quantity, "--interval", "guaranteed")
+        assert (status, output) == (2, "")
+        assert "--interval guaranteed must come with a --quantity to which no replicate contributes less than" in errors
+        assert f"gradient-second-moment, expected-loss; got {quantity}" in errors
     options = ("--steps", "1", "--batch-sizes", "2", "--replicates", "500", "--step-size", "1/10")
     how = (*NETWORK, "--model", "gaussian", "--interval", "guaranteed", "--format")
     outputs = {form: estimate(*options, *how, form)[1] for form in FORMATS}

@@ -157,6 +157,9 @@ def test_replicates_that_are_all_the_same_have_no_error_at_all(summary_of):
     summary = summary_of(block).merge(summary_of(block[:7]))
     assert not summary.standard_error.any()
     assert (summary.value == (0.1 if summary_of is summarise_mean else 0)).all()
+    together = Summary.of_sets([summary_of(block[:7])] * 6).together()
+    assert not together.standard_error.any()
+    assert (together.value == summary.value).all()
 
 
 def test_the_uncertainty_of_the_relative_variance_is_its_spread_over_pilots(judge):

@@ -146,12 +146,12 @@ class Summary:
 
     def together(self) -> Summary:
         """The summary of all sets that are side by side."""
-        centre, influence = self.centre.mean(axis=0), self.influence.mean(axis=0)
+        mean, centre, influence = map(_mean, (self.mean, self.centre, self.influence))
         shift, step = self.centre - centre, self.influence - influence
         return replace(
             self,
             count=self.count * len(self.influence),
-            mean=self.mean.mean(axis=0),
+            mean=mean,
             centre=centre,
             spread=np.sum(self.spread + self.count * _square(shift, self.spread), axis=0),
             influence=influence,
@@ -203,6 +203,11 @@ class Summary:
         return self.largest / total if total > 0 else 1 / self.count
 
 
+def _mean(values: Array) -> Array:
+    """The mean over the first axis, exact where all values are equal."""
+    return np.asarray(values[0] + (values - values[0]).mean(axis=0))
+
+
 def _square(vector: Array, like: Array) -> Array:
     """The squares of the entries or, where there are matrices of them, their products."""
     return np.asarray(vector**2 if like.ndim == vector.ndim else _outer(vector))
@@ -216,7 +221,9 @@ def _outer(vector: Array) -> Array:
 def _centred(values: Array) -> tuple[Array, Array]:
     """The mean over the last axis, exact where all values are equal, and what each deviates from it."""
     first = values[..., :1]
-    deviations = np.subtract(values, first, order="C")  # replicates side by side: several times faster from here on
+    deviations = np.subtract(
+        values, first, order="C"
+    )  # replicates next to each other: several times faster from here on
     step = np.add.reduce(deviations, axis=-1, keepdims=True) / values.shape[-1]
     deviations -= step
     return (first + step)[..., 0], deviations
