@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeAlias
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -58,9 +57,6 @@ class GradientMoments:
         return self.second[: self.inputs]
 
 
-_cache: WeakKeyDictionary[Data, dict[Any, GradientMoments]] = WeakKeyDictionary()
-
-
 @once_for_each
 def reference_weights(data: Data) -> Array:
     r"""Float weights (q, p) that fit the data best; moving the origin there keeps small residuals accurate."""
@@ -89,13 +85,10 @@ def gradient_moments(
         route = "rows"
     elif route is None:
         route = _route(data, arithmetic, applications)
-    known = _cache.setdefault(data, {})
-    key = (arithmetic, route)
-    if key not in known:
-        known[key] = _computed(data, arithmetic, route)
-    return known[key]
+    return _computed(data, arithmetic, route)
 
 
+@once_for_each
 def _computed(data: Data, arithmetic: Arithmetic, route: Route) -> GradientMoments:
     p = data.inputs
     if isinstance(data, GaussianPopulation):

@@ -38,6 +38,7 @@ class Cell:
         largest_share: The largest share of one replicate in the sum of squares behind the standard error.
         is_certain: Whether chance has no part in the value.
         is_left_out: Whether replicates contradict the control variate, which is left out.
+        controlled: Whether a control variate was taken off.
     """
 
     step: int
@@ -52,6 +53,7 @@ class Cell:
     largest_share: float
     is_certain: bool
     is_left_out: bool
+    controlled: bool
 
     @property
     def is_trusted(self) -> bool:
@@ -106,8 +108,7 @@ class Estimates:
         worst = max(doubtful, key=lambda cell: (cell.is_left_out, cell.largest_share))
         others = f" (and {len(doubtful) - 1} more)" if len(doubtful) > 1 else ""
         if worst.is_left_out:
-            text = left_out(worst.batch_size, worst.replicates).removeprefix(f"at b = {worst.batch_size} ")
-            return f"at step {worst.step}, b = {worst.batch_size}{others} {text}"
+            return f"at step {worst.step}, b = {worst.batch_size}{others} {left_out(worst.replicates)}"
         return (
             f"at step {worst.step}, b = {worst.batch_size}{others} one of {worst.replicates:,} replicates carries "
             f"{percent_text(worst.largest_share)} of the sum of squares behind the standard error, more than "
@@ -137,7 +138,8 @@ def cells_of(estimate: sv.Estimate, design: sv.BatchDesign, level: float, interv
                 gain=float(estimate.gain[k]),
                 largest_share=share,
                 is_certain=is_certain,
-                is_left_out=left_out(b, int(estimate.replicates[k])) in estimate.warnings,
+                is_left_out=b in estimate.left_out,
+                controlled=estimate.controlled and b not in estimate.left_out,
             )
         )
     return cells

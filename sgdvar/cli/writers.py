@@ -42,7 +42,7 @@ def csv_text(found: Estimates) -> str:
     for cell in found.cells:
         for index, value, error, lower, upper in cell.entries():
             writer.writerow((
-                found.quantity, _word(found.conditional), _word(_is_controlled(found, cell)), found.seed,
+                found.quantity, _word(found.conditional), _word(cell.controlled), found.seed,
                 found.precision, cell.step, cell.batch_size, index, value, error, cell.relative_error,
                 found.interval, found.level, lower, upper, cell.replicates, cell.gain, cell.largest_share,
                 _word(cell.is_trusted),
@@ -66,7 +66,7 @@ def json_text(found: Estimates, seconds: float) -> str:
         "interval": found.interval,
         "intervals": _INTERVALS[found.interval],
         "doubt": found.doubt,
-        "results": [_record(cell) | {"controlled": _is_controlled(found, cell)} for cell in found.cells],
+        "results": [_record(cell) for cell in found.cells],
         "seconds": seconds,
     }
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
@@ -94,6 +94,7 @@ def _record(cell: Cell) -> dict[str, Any]:
         "gain": _finite(cell.gain),
         "largest_share": cell.largest_share,
         "is_trusted": cell.is_trusted,
+        "controlled": cell.controlled,
     }
 
 
@@ -134,11 +135,6 @@ def _legend(found: Estimates) -> str:
         f"of squares behind the s.e., not to be trusted above {percent_text(LARGEST_SHARE)}. Seed {found.seed}"
         f"{'' if found.precision == 'float64' else f', simulated in {found.precision}'}."
     )
-
-
-def _is_controlled(found: Estimates, cell: Cell) -> bool:
-    """Whether a control variate was taken off a cell."""
-    return found.controlled and not cell.is_left_out
 
 
 def _word(truth: bool) -> str:

@@ -39,6 +39,7 @@ class Estimate:
         largest_share: The largest share of one replicate in the sum of squares behind each standard error (in the
             fourth moment, for a variance), shape (B,); above 5 % the standard error is not to be trusted.
         warnings: What makes an estimate or its standard error doubtful, in words; empty where nothing does.
+        left_out: Batch sizes at which the control variate is left out, because replicates contradict it.
         bound: What one replicate (for a variance, one pair) can contribute at most, as a function of the batch size;
             None where contributions may be negative.
         pairs: Summaries of pairs of replicates, for finite-sample intervals; none where there is no bound.
@@ -63,6 +64,7 @@ class Estimate:
     gain: Array
     largest_share: Array
     warnings: tuple[str, ...] = ()
+    left_out: tuple[int, ...] = ()
     bound: Callable[[int], Bound] | None = None
     pairs: tuple[Summary, ...] = field(default=(), repr=False)
 

@@ -118,12 +118,12 @@ def estimated(run: Run, quantity: Quantity, control_variate: bool = False) -> Es
     rows = [cells[b][0] for b in run.batch_sizes]
     warnings = () if rounding is None else _precision_doubts(run.batch_sizes, rows)
     chosen = tails = [row[0] for row in rows]
+    off: dict[int, int] = {}  # replicates at the batch sizes where the control variate is left out
     if controls is not None:
-        failed = [has_missed(row[2], row[3], controls, b, eps) for b, row in zip(run.batch_sizes, rows, strict=True)]
-        warnings += tuple(
-            left_out(b, row[3].count) for b, row, off in zip(run.batch_sizes, rows, failed, strict=True) if off
-        )
-        chosen = [row[2] if off else row[0] for row, off in zip(rows, failed, strict=True)]
+        by_size = list(zip(run.batch_sizes, rows, strict=True))
+        off = {b: row[3].count for b, row in by_size if has_missed(row[2], row[3], controls, b, eps)}
+        warnings += tuple(f"at b = {b} {left_out(off[b])}" for b in run.batch_sizes if b in off)
+        chosen = [row[2] if b in off else row[0] for b, row in by_size]
         tails = [max(row[0], row[2], key=lambda known: known.largest_share) for row in rows]
     bound = None
     if quantity.bound is not None:
@@ -141,6 +141,7 @@ def estimated(run: Run, quantity: Quantity, control_variate: bool = False) -> Es
         warnings=warnings,
         conditional=quantity.conditional is not None,
         controlled=controls is not None,
+        left_out=tuple(off),
         gain=np.array([
             variance_reduction(squared_error(known), squared_error(row[1]))
             for known, row in zip(chosen, rows, strict=True)

@@ -233,6 +233,7 @@ def test_a_control_variate_that_misses_rare_examples_is_left_out_with_a_warning(
     without = [sv.estimate_gradient_variance(sgd, 4, [1], replicates=1024, seed=s) for s in range(8)]
     warned = [any("the control variate is left out" in text for text in one.warnings) for one in found]
     assert any(warned)
+    assert [one.left_out for one in found] == [(1,) if is_out else () for is_out in warned]
     for one, plain, is_out in zip(found, without, warned, strict=True):
         assert not is_out or one.standard_error == plain.standard_error
         assert is_out or abs(one.value[0] - exact) < 4 * one.standard_error[0]

@@ -43,10 +43,10 @@ def has_missed(without: Summary, correction: Summary, controls: Controls, batch_
     return correction.count >= _MANY and variance + rounding**2 < controls.least_variance(batch_size) / 2
 
 
-def left_out(batch_size: int, replicates: int) -> str:
+def left_out(replicates: int) -> str:
     """Says that a control variate is left out, and why."""
     return (
-        f"at b = {batch_size} the control variate is left out: its mean or its variance over {replicates:,} replicates "
+        f"the control variate is left out: its mean or its variance over {replicates:,} replicates "
         "is not what is known of it; rare examples were not drawn, and the standard error may be far too small; give "
         "more replicates"
     )

@@ -101,7 +101,7 @@ class Plan:
         for chunk, results in zip(chunks, side_by_side(self._grouped, chunks), strict=True):
             for block, row in zip(chunk, results, strict=True):
                 groups.setdefault(block.batch_size, []).append(row)
-        return {b: [_concatenated(column) for column in zip(*rows, strict=True)] for b, rows in groups.items()}
+        return {b: [Summary.concatenated(column) for column in zip(*rows, strict=True)] for b, rows in groups.items()}
 
     def _grouped(self, chunk: Sequence[Block]) -> list[list[Summary]]:
         """For each block the summaries of its groups."""
@@ -130,13 +130,6 @@ class Plan:
         """The seconds that a demand takes."""
         block_size = self.trajectories.block_size
         return sum(math.ceil(count / block_size) * seconds[b] for b, count in demand.items()) / workers()
-
-
-def _concatenated(groups: Sequence[Summary]) -> Summary:
-    """The groups of all blocks side by side."""
-    if len(groups) == 1:
-        return groups[0]
-    return Summary.of_sets([own.sets(i) for own in groups for i in range(len(own.influence))])
 
 
 @once_for_each

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, pairwise
 from typing import Literal, NamedTuple, TypeAlias
-from weakref import WeakKeyDictionary
 
 import jax
 import numpy as np
@@ -23,6 +22,7 @@ from jax.sharding import NamedSharding
 
 from sgdvar.errors import BudgetExceededError, NonFiniteError
 from sgdvar.exact import stable_step_size
+from sgdvar.memory import once_for_each
 from sgdvar.monte_carlo.dynamics.base import GRADIENT_LIMIT, Dynamics, room_for
 from sgdvar.monte_carlo.running.compiled import simulate
 from sgdvar.monte_carlo.running.devices import available_bytes, cores, local_mesh, settings, spec, workers
@@ -47,7 +47,6 @@ _MEMORY_SHARE = 4  # a chunk of default size takes at most the available memory 
 _COPIES = 4  # of the records of a chunk are in memory at a time
 _PROBE = 512  # draws are enough to time a larger batch
 _MAIN, _PILOT = 0, 1  # keys of the two never meet
-_on_devices: WeakKeyDictionary[Dynamics, dict[Precision, Dynamics]] = WeakKeyDictionary()
 
 
 class Record(NamedTuple):
@@ -316,15 +315,14 @@ class Trajectories:
         )
 
 
+@once_for_each
 def _placed(dynamics: Dynamics, precision: Precision) -> Dynamics:
     """The dynamics in a precision, on all devices; put there once."""
-    known = _on_devices.setdefault(dynamics, {})
-    if precision not in known:
-        with settings():
-            cast = jax.tree.map(
-                lambda leaf: leaf if isinstance(leaf, Float64) else np.asarray(leaf, dtype=precision),
-                dynamics,
-                is_leaf=lambda leaf: isinstance(leaf, Float64),
-            )
-            known[precision] = jax.device_put(cast, NamedSharding(local_mesh(), spec()))
-    return known[precision]
+    with settings():
+        cast = jax.tree.map(
+            lambda leaf: leaf if isinstance(leaf, Float64) else np.asarray(leaf, dtype=precision),
+            dynamics,
+            is_leaf=lambda leaf: isinstance(leaf, Float64),
+        )
+        placed: Dynamics = jax.device_put(cast, NamedSharding(local_mesh(), spec()))
+    return placed

@@ -23,7 +23,7 @@ standard errors by a relative 1/(block size).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
@@ -135,14 +135,12 @@ class Summary:
     @classmethod
     def of_sets(cls, summaries: Sequence[Summary]) -> Summary:
         """The summaries of sets of equal size, side by side."""
-        names = [item.name for item in fields(cls) if item.name not in _SHARED]
-        arrays: dict[str, Any] = {name: np.stack([getattr(known, name) for known in summaries]) for name in names}
-        return replace(summaries[0], **arrays)
+        return _joined(summaries, np.stack)
 
-    def sets(self, which: int | slice) -> Summary:
-        """Some of the sets that are side by side."""
-        names = [item.name for item in fields(self) if item.name not in _SHARED]
-        return replace(self, **{name: getattr(self, name)[which] for name in names})
+    @classmethod
+    def concatenated(cls, summaries: Sequence[Summary]) -> Summary:
+        """The sets that are side by side in each of the summaries, all side by side."""
+        return _joined(summaries, np.concatenate)
 
     def together(self) -> Summary:
         """The summary of all sets that are side by side."""
@@ -203,6 +201,13 @@ class Summary:
         return self.largest / total if total > 0 else 1 / self.count
 
 
+def _joined(summaries: Sequence[Summary], join: Callable[[list[Array]], Array]) -> Summary:
+    """The first of the summaries, with the arrays of all joined."""
+    names = [item.name for item in fields(Summary) if item.name not in _SHARED]
+    arrays: dict[str, Any] = {name: join([getattr(known, name) for known in summaries]) for name in names}
+    return replace(summaries[0], **arrays)
+
+
 def _mean(values: Array) -> Array:
     """The mean over the first axis, exact where all values are equal."""
     return np.asarray(values[0] + (values - values[0]).mean(axis=0))
@@ -221,9 +226,7 @@ def _outer(vector: Array) -> Array:
 def _centred(values: Array) -> tuple[Array, Array]:
     """The mean over the last axis, exact where all values are equal, and what each deviates from it."""
     first = values[..., :1]
-    deviations = np.subtract(
-        values, first, order="C"
-    )  # replicates next to each other: several times faster from here on
+    deviations = np.subtract(values, first, order="C")  # several times faster with replicates next to each other
     step = np.add.reduce(deviations, axis=-1, keepdims=True) / values.shape[-1]
     deviations -= step
     return (first + step)[..., 0], deviations
